@@ -1,0 +1,277 @@
+// Package drivers is where providers and the rest of Cloudlark meet.
+//
+// A [Provider] is one driver that can be opened: its name, its family's
+// contract, its configuration, and what it offers, all known before anything
+// is opened. A provider's package makes one with [New] from a function that
+// opens the driver; nothing registers itself. A [Conn] is an opened driver
+// behind a chain of interceptors, and the only way that Cloudlark calls a
+// driver:
+//
+//	conn, err := sim.Compute().Open(ctx, "sim", nil)
+//	node, err := drivers.Call[compute.Node](ctx, conn, compute.GetNode{Node: "n-1"})
+//	for node, err := range drivers.List[compute.Node](ctx, conn, compute.ListNodes{}) { … }
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"reflect"
+
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// A Secret is a string that prints, marshals and logs as [redacted].
+type Secret = op.Secret
+
+// Info is what a provider says of itself.
+type Info struct {
+	Name    string     // as scripts and configuration say it: "ec2"
+	Family  *op.Family // compute.Family, …
+	Title   string     // as its owner says it: "Amazon EC2"
+	Website string
+	Doc     string // what to know before using it; Markdown
+
+	// Extras documents what operations take in their argument extra: from the
+	// operation's name to a struct with field tags. See [op.Type].
+	Extras map[string]any
+
+	// Missing says why the provider does not have an operation, where that is
+	// the provider's doing: from the operation's name to the reason.
+	Missing map[string]string
+}
+
+// A Provider is a driver that can be opened.
+type Provider struct {
+	Info
+	Config *op.Type // the configuration it takes
+
+	offers func(*op.Op) bool
+	open   func(ctx context.Context, config any) (any, error)
+}
+
+// New makes a provider from the function that opens its driver. What the
+// provider offers is asked of D, which must be the driver's own type; C is a
+// struct whose fields are the configuration.
+func New[D, C any](info Info, open func(ctx context.Context, config C) (D, error)) *Provider {
+	d := reflect.TypeFor[D]()
+	return &Provider{Info: info, Config: op.TypeOf(reflect.TypeFor[C]()),
+		offers: func(o *op.Op) bool { return o.Offered(d) },
+		open:   func(ctx context.Context, c any) (any, error) { return open(ctx, c.(C)) }}
+}
+
+// NewDynamic makes a provider whose abilities are not those of a Go type: a
+// module's. open gets a value of the configuration's type.
+func NewDynamic(info Info, config *op.Type, offers func(*op.Op) bool, open func(ctx context.Context, config any) (op.Invoker, error)) *Provider {
+	return &Provider{Info: info, Config: config, offers: offers,
+		open: func(ctx context.Context, c any) (any, error) { return open(ctx, c) }}
+}
+
+// Offers reports whether the provider has the operation.
+func (p *Provider) Offers(o *op.Op) bool { return o.Family == p.Family && p.offers(o) }
+
+// Operations lists the operations that the provider has, in the table's order.
+func (p *Provider) Operations() []*op.Op {
+	var ops []*op.Op
+	for _, o := range p.Family.Ops {
+		if p.offers(o) {
+			ops = append(ops, o)
+		}
+	}
+	return ops
+}
+
+// Open opens the driver with configuration values by name, checked against
+// Config. Opening makes no request to the provider. name is the connection's;
+// requests pass through the interceptors, the first outermost.
+func (p *Provider) Open(ctx context.Context, name string, config map[string]any, chain ...op.Interceptor) (*Conn, error) {
+	c, err := p.Config.Decode(config, nil)
+	if err == nil {
+		var d any
+		if d, err = p.open(ctx, c); err == nil {
+			return &Conn{Provider: p, Name: name, driver: d, handle: op.Chain(chain...)}, nil
+		}
+	}
+	e := *op.AsError(err)
+	if e.Provider == "" {
+		e.Provider = p.Name
+	}
+	if e.Op == "" {
+		e.Op = "open"
+	}
+	return nil, &e
+}
+
+// A Conn is an opened driver behind the chain. It is safe for concurrent use,
+// as drivers are.
+type Conn struct {
+	Provider *Provider
+	Name     string // the connection's name
+
+	driver any
+	handle op.Handler
+}
+
+// Driver returns the driver itself: to hand it to its own package, never to
+// call operations past the chain.
+func (c *Conn) Driver() any { return c.driver }
+
+// Close releases what the driver holds.
+func (c *Conn) Close() error {
+	if d, ok := c.driver.(io.Closer); ok {
+		return d.Close()
+	}
+	return nil
+}
+
+func (c *Conn) request(o *op.Op, in any) (*op.Request, error) {
+	r := &op.Request{Op: o, Provider: c.Provider.Name, Connection: c.Name, Driver: c.driver}
+	var err error
+	if !c.Provider.Offers(o) {
+		err = op.Errorf(op.Unsupported, "%s does not have %s%s", c.Provider.Title, o.Name, because(c.Provider.Missing[o.Name]))
+	} else {
+		r.In, err = o.In().Complete(in)
+	}
+	if err != nil {
+		e := op.AsError(err)
+		return nil, &op.Error{Kind: e.Kind, Provider: c.Provider.Name, Op: o.Name, Message: e.Message, Err: e.Err}
+	}
+	return r, nil
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// Do performs a call or do row and returns its value, nil for a do row; in is
+// a value of the row's input type.
+func (c *Conn) Do(ctx context.Context, o *op.Op, in any) (any, error) {
+	r, err := c.request(o, in)
+	if err != nil {
+		return nil, err
+	}
+	return c.handle(ctx, r)
+}
+
+// Pages yields the pages of a list row, each fetched when it is asked for.
+func (c *Conn) Pages(ctx context.Context, o *op.Op, in any) iter.Seq2[*op.Page, error] {
+	return func(yield func(*op.Page, error) bool) {
+		first, err := c.request(o, in)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for cursor := ""; ; {
+			r := *first
+			r.Cursor = cursor
+			out, err := c.handle(ctx, &r)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			page := out.(*op.Page)
+			if !yield(page, nil) || page.Next == "" {
+				return
+			}
+			if page.Next == cursor {
+				yield(nil, &op.Error{Kind: op.Internal, Provider: c.Provider.Name, Op: o.Name, Message: "the provider gave the same page twice"})
+				return
+			}
+			cursor = page.Next
+		}
+	}
+}
+
+// Items yields pointers to the items of a list or stream row, lazily.
+func (c *Conn) Items(ctx context.Context, o *op.Op, in any) op.Items {
+	if o.Shape == op.ShapeStream {
+		return func(yield func(any, error) bool) {
+			out, err := c.Do(ctx, o, in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			out.(op.Items)(yield)
+		}
+	}
+	return func(yield func(any, error) bool) {
+		for page, err := range c.Pages(ctx, o, in) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.Len() {
+				if !yield(page.At(i), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// row finds the operation that takes in: every row has an input type of its own.
+func (c *Conn) row(in any) (*op.Op, error) {
+	if o, ok := c.Provider.Family.For(in); ok {
+		return o, nil
+	}
+	return nil, &op.Error{Kind: op.InvalidArgument, Provider: c.Provider.Name,
+		Message: fmt.Sprintf("no operation of %s takes a %T", c.Provider.Family.Name, in)}
+}
+
+// Call performs the operation whose input in is and returns its value.
+func Call[Out any](ctx context.Context, c *Conn, in any) (Out, error) {
+	var none Out
+	o, err := c.row(in)
+	if err != nil {
+		return none, err
+	}
+	out, err := c.Do(ctx, o, in)
+	if err != nil {
+		return none, err
+	}
+	v, ok := out.(Out)
+	if !ok {
+		return none, op.Errorf(op.InvalidArgument, "%s answers with a %T, not a %T", o, out, none)
+	}
+	return v, nil
+}
+
+// Do performs the operation whose input in is, one that answers with nothing but success.
+func Do(ctx context.Context, c *Conn, in any) error {
+	o, err := c.row(in)
+	if err != nil {
+		return err
+	}
+	_, err = c.Do(ctx, o, in)
+	return err
+}
+
+// List yields the items of the list or stream whose input in is, lazily.
+func List[Out any](ctx context.Context, c *Conn, in any) iter.Seq2[Out, error] {
+	return func(yield func(Out, error) bool) {
+		var none Out
+		o, err := c.row(in)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for v, err := range c.Items(ctx, o, in) {
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			p, ok := v.(*Out)
+			if !ok {
+				yield(none, op.Errorf(op.InvalidArgument, "%s yields %T, not *%T", o, v, none))
+				return
+			}
+			if !yield(*p, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package op
+
+import (
+	"context"
+	"crypto/rand"
+	"sync/atomic"
+)
+
+// A Request is one trip along the chain to a driver: a call, or one page of a list.
+type Request struct {
+	Op         *Op
+	Provider   string // the driver's name: "ec2"
+	Connection string // the connection's name in the configuration, or the driver's
+	Driver     any
+	In         any    // a value of the row's input type, complete and checked
+	Cursor     string // list rows: where the page starts; empty for the first
+}
+
+// A Handler answers a request: with the row's Out for a call, nil for a do,
+// a *Page for a list, Items for a stream.
+type Handler func(ctx context.Context, r *Request) (any, error)
+
+// An Interceptor stands around every operation of every driver. It may refuse
+// the request, change the context, call next more than once, or look at the answer.
+type Interceptor func(ctx context.Context, r *Request, next Handler) (any, error)
+
+// Chain returns a Handler that passes requests through the interceptors, the
+// first outermost, to the driver.
+func Chain(interceptors ...Interceptor) Handler {
+	h := Handler(Invoke)
+	for i := len(interceptors) - 1; i >= 0; i-- {
+		f, next := interceptors[i], h
+		h = func(ctx context.Context, r *Request) (any, error) { return f(ctx, r, next) }
+	}
+	return h
+}
+
+// Invoke hands a request to its driver. Errors come back as *Error with
+// provider and operation filled in.
+func Invoke(ctx context.Context, r *Request) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, at(err, r)
+	}
+	var out any
+	var err error
+	if d, ok := r.Driver.(Invoker); ok {
+		out, err = d.Invoke(ctx, r)
+	} else {
+		out, err = r.Op.invoke(ctx, r)
+	}
+	if err != nil {
+		// A driver that was interrupted may say so in its SDK's words.
+		if cause := ctx.Err(); cause != nil && KindOf(err) != KindOf(cause) {
+			err = &Error{Kind: KindOf(cause), Message: err.Error(), Err: err}
+		}
+		return nil, at(err, r)
+	}
+	return out, nil
+}
+
+type tokenKey struct{}
+
+// WithToken gives the operations called with ctx an idempotency token: a
+// driver that passes it to its provider creates one thing, however often the
+// call is repeated.
+func WithToken(ctx context.Context, token string) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
+// Token returns the idempotency token of ctx, or a new one: a driver can
+// always send one.
+func Token(ctx context.Context) string {
+	if t, ok := ctx.Value(tokenKey{}).(string); ok {
+		return t
+	}
+	return rand.Text()
+}
+
+// Idempotent is implemented by drivers that pass the token of [Token] to their
+// provider for some operations that create: those may be retried even when the
+// first try may have had effect.
+type Idempotent interface {
+	// HonoursToken reports whether repeating o with the same token creates only once.
+	HonoursToken(o *Op) bool
+}
+
+type budgetKey struct{}
+
+// WithBudget allows n retries in all to what is called with ctx: to the chain
+// and to whatever retries below it, so that they do not multiply.
+func WithBudget(ctx context.Context, n int) context.Context {
+	b := new(atomic.Int64)
+	b.Store(int64(n))
+	return context.WithValue(ctx, budgetKey{}, b)
+}
+
+// TakeRetry takes one retry from the budget of ctx and reports whether there
+// was one. Without a budget there is none.
+func TakeRetry(ctx context.Context) bool {
+	b, ok := ctx.Value(budgetKey{}).(*atomic.Int64)
+	return ok && b.Add(-1) >= 0
+}
