@@ -83,10 +83,10 @@ func (t *Type) Complete(in any) (any, error) {
 func (t *Type) complete(v reflect.Value) error {
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		if !f.Required && f.Default == "" && f.Enum == nil {
-			continue
-		}
 		fv := v.FieldByIndex(f.Index)
+		if err := completeNested(fv, f.Name); err != nil {
+			return err
+		}
 		if fv.IsZero() {
 			switch {
 			case f.Required:
@@ -104,6 +104,31 @@ func (t *Type) complete(v reflect.Value) error {
 		}
 		if f.Enum != nil {
 			if err := checkEnum(fv, f.Enum, f.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// completeNested completes the structs in a field, in copies: the caller's stay as they are.
+func completeNested(v reflect.Value, path string) error {
+	switch {
+	case v.Kind() == reflect.Struct && v.Type() != timeType:
+		if err := TypeOf(v.Type()).complete(v); err != nil {
+			return Errorf(InvalidArgument, "%s: %w", path, asMessage(err))
+		}
+	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct && !v.IsNil():
+		p := reflect.New(v.Type().Elem())
+		p.Elem().Set(v.Elem())
+		v.Set(p)
+		return completeNested(p.Elem(), path)
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct && v.Len() > 0:
+		s := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(s, v)
+		v.Set(s)
+		for i := range s.Len() {
+			if err := completeNested(s.Index(i), fmt.Sprintf("%s[%d]", path, i)); err != nil {
 				return err
 			}
 		}
@@ -282,14 +307,7 @@ func set(v reflect.Value, arg any, ref, unit, path string) error {
 		if !ok {
 			return wrong()
 		}
-		t := TypeOf(v.Type())
-		if err := t.fill(v, dict, path+"."); err != nil {
-			return err
-		}
-		if err := t.complete(v); err != nil {
-			return Errorf(InvalidArgument, "%s: %w", path, asMessage(err))
-		}
-		return nil
+		return TypeOf(v.Type()).fill(v, dict, path+".")
 	}
 	return wrong()
 }
