@@ -1,0 +1,169 @@
+// Package sim is the embedded cloud: a provider "sim" in all four families
+// that needs no account, no network and no money, and behaves as real clouds
+// do. Nodes take time to boot, a network with nodes in it cannot be destroyed,
+// quotas end, and on demand its requests are slow, fail, or are throttled.
+//
+// # How it is made
+//
+// The drivers of the four families share a [world]: records in the tables of a
+// store, changed by transactions. There are two stores: memory, and a folder
+// with a bbolt database and a file for every object's body, which several
+// processes may use at once and which survives the end of any of them at any
+// moment.
+//
+// Nothing happens by itself. A record that is on its way to a state says which
+// and when, and whoever reads it later finds it there (see [transition]). So a
+// node boots while no process runs.
+//
+//	sim.go        configuration and providers
+//	world.go      requests: faults, transactions, tokens, quotas, pages
+//	store.go      what a store is; memory.go, bolt.go
+//	blobs.go      the bodies of objects; files.go
+//	catalogue.go  locations, sizes, images, repositories
+//	compute*.go, storage.go, lb.go, container*.go   the operations
+package sim
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// Options are what an embedder chooses for all connections.
+type Options struct {
+	// State is the folder that keeps the cloud where a connection's
+	// configuration names none; empty keeps it in memory.
+	State string
+}
+
+// Config is what a connection's configuration can say.
+type Config struct {
+	State    string `json:"state,omitzero" help:"The folder that keeps the cloud between runs, or \"memory\" to keep it as long as the process; the host's choice if not given."`
+	Name     string `json:"name,omitzero" default:"default" help:"Which cloud, of those in memory: the drivers of all families share one of the same name."`
+	Location string `json:"location,omitzero" default:"sim-eu-1a" ref:"location" help:"Where things are made that are not told where."`
+
+	BootTime       string `json:"boot_time,omitzero" default:"200ms" help:"How long a node or a balancer takes to start; smaller things take a quarter, clusters twice as long. \"0s\" is at once."`
+	KeepTerminated string `json:"keep_terminated,omitzero" default:"1m" help:"How long a terminated node can still be seen."`
+	PageSize       int    `json:"page_size,omitzero" default:"100" help:"How many items a page of a list has at most."`
+
+	Latency      string  `json:"latency,omitzero" default:"0s" help:"How long every request takes."`
+	ErrorRate    float64 `json:"error_rate,omitzero" help:"The share of requests, 0 to 1, that end in an error of kind unavailable; half of them have had their effect."`
+	ThrottleRate float64 `json:"throttle_rate,omitzero" help:"The share of requests, 0 to 1, that are refused with an error of kind rate_limited."`
+	Seed         int     `json:"seed,omitzero" help:"Makes the faults the same in every run; by chance if not given."`
+
+	MaxNodes      int `json:"max_nodes,omitzero" default:"1000" help:"The quota of nodes."`
+	MaxVolumes    int `json:"max_volumes,omitzero" default:"1000" help:"The quota of volumes, root disks not counted."`
+	MaxNetworks   int `json:"max_networks,omitzero" default:"100" help:"The quota of networks, the default one not counted."`
+	MaxAddresses  int `json:"max_addresses,omitzero" default:"100" help:"The quota of public addresses."`
+	MaxBuckets    int `json:"max_buckets,omitzero" default:"1000" help:"The quota of buckets."`
+	MaxBalancers  int `json:"max_balancers,omitzero" default:"100" help:"The quota of balancers."`
+	MaxClusters   int `json:"max_clusters,omitzero" default:"20" help:"The quota of clusters."`
+	MaxContainers int `json:"max_containers,omitzero" default:"1000" help:"The quota of containers."`
+}
+
+// Providers returns the embedded cloud's providers, one a family, all named
+// "sim". Their connections share clouds: by the folder, or in memory by the
+// name in their configuration.
+func Providers(o Options) []*drivers.Provider {
+	w := &worlds{state: o.State, open: map[string]*world{}}
+	return []*drivers.Provider{
+		provider(w, compute.Family, func(d driver) computeDriver { return computeDriver{d} }),
+	}
+}
+
+func provider[D any](w *worlds, family *op.Family, make func(driver) D) *drivers.Provider {
+	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud",
+		Doc: "A cloud inside Cloudlark, to try scripts on and to test them with: it costs nothing and needs no account."}
+	return drivers.New(info, func(ctx context.Context, c Config) (D, error) {
+		d, err := w.driver(ctx, c)
+		if err != nil {
+			return *new(D), err
+		}
+		return make(d), nil
+	})
+}
+
+// worlds are the clouds that the connections of one Providers share.
+type worlds struct {
+	state string
+
+	mu   sync.Mutex
+	open map[string]*world
+}
+
+const inMemory = "memory"
+
+// driver opens the world that c names, and makes the part that the drivers of
+// all families have in common.
+func (w *worlds) driver(ctx context.Context, c Config) (driver, error) {
+	d := driver{config: c}
+	var err error
+	duration := func(name, text string) (v time.Duration) {
+		if err == nil {
+			if v, err = op.ParseDuration(text); err != nil || v < 0 {
+				err = op.Errorf(op.InvalidArgument, "%s: %q is not a duration like \"200ms\"", name, text)
+			}
+		}
+		return v
+	}
+	d.boot = duration("boot_time", c.BootTime)
+	d.keep = duration("keep_terminated", c.KeepTerminated)
+	latency := duration("latency", c.Latency)
+	if err != nil {
+		return driver{}, err
+	}
+	for name, rate := range map[string]float64{"error_rate": c.ErrorRate, "throttle_rate": c.ThrottleRate} {
+		if rate < 0 || rate > 1 {
+			return driver{}, op.Errorf(op.InvalidArgument, "%s is a share from 0 to 1, not %v", name, rate)
+		}
+	}
+	if c.PageSize < 1 {
+		return driver{}, op.Errorf(op.InvalidArgument, "page_size is at least 1, not %d", c.PageSize)
+	}
+	if err := checkLocation(c.Location); err != nil {
+		return driver{}, err
+	}
+	d.faults = newFaults(latency, c.ErrorRate, c.ThrottleRate, c.Seed)
+	d.world, err = w.world(ctx, c)
+	return d, err
+}
+
+func (w *worlds) world(ctx context.Context, c Config) (*world, error) {
+	state := c.State
+	if state == "" {
+		state = w.state
+	}
+	key := inMemory + ":" + c.Name
+	if state != "" && state != inMemory {
+		abs, err := filepath.Abs(state)
+		if err != nil {
+			return nil, op.Errorf(op.InvalidArgument, "state: %w", err)
+		}
+		state, key = abs, "folder:"+abs
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if world := w.open[key]; world != nil {
+		return world, nil
+	}
+	world := &world{now: time.Now}
+	if state == "" || state == inMemory {
+		world.store = newMemory()
+	} else {
+		s, err := openFolder(ctx, state)
+		if err != nil {
+			return nil, err
+		}
+		world.store = s
+	}
+	if err := world.begin(ctx); err != nil {
+		return nil, err
+	}
+	w.open[key] = world
+	return world, nil
+}
