@@ -33,16 +33,16 @@ func checkLocation(id string) error {
 	return invalid("location: there is no %q%s", id, op.DidYouMean(id, ids))
 }
 
-// checkRegion takes a region, or a location for the region it is in.
-func checkRegion(id string) error {
+// regionOf takes a region, or a location for the region it is in.
+func regionOf(id string) (string, error) {
 	var ids []string
 	for _, l := range locations() {
 		if l.Region == id || l.ID == id {
-			return nil
+			return l.Region, nil
 		}
 		ids = append(ids, l.Region)
 	}
-	return invalid("there is no region %q%s", id, op.DidYouMean(id, slices.Compact(ids)))
+	return "", invalid("location: there is no region %q%s", id, op.DidYouMean(id, slices.Compact(ids)))
 }
 
 // sizes returns the sizes of nodes: a general family on two architectures, and

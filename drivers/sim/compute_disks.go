@@ -476,7 +476,7 @@ func (d computeDriver) CreateImage(ctx context.Context, in compute.CreateImage) 
 func (d computeDriver) CopyImage(ctx context.Context, in compute.CopyImage) (compute.Image, error) {
 	return create(ctx, d.driver, "copy_image", in, func(tx *txn, now time.Time) (string, error) {
 		if in.SourceLocation != "" {
-			if err := checkRegion(in.SourceLocation); err != nil {
+			if _, err := regionOf(in.SourceLocation); err != nil {
 				return "", err
 			}
 		}

@@ -10,22 +10,6 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
-// open opens a family of the cloud for a test.
-func open(t *testing.T, ps []*drivers.Provider, family *op.Family, config map[string]any) *drivers.Conn {
-	t.Helper()
-	for _, p := range ps {
-		if p.Family == family {
-			c, err := p.Open(t.Context(), "sim", config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return c
-		}
-	}
-	t.Fatalf("no provider of family %s", family.Name)
-	return nil
-}
-
 // settle polls until the node is in the state.
 func settle(t *testing.T, c *drivers.Conn, id string, state compute.NodeState) compute.Node {
 	t.Helper()

@@ -32,6 +32,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
 // Options are what an embedder chooses for all connections.
@@ -72,11 +73,12 @@ type Config struct {
 func Providers(o Options) []*drivers.Provider {
 	w := &worlds{state: o.State, open: map[string]*world{}}
 	return []*drivers.Provider{
-		provider(w, compute.Family, func(d driver) computeDriver { return computeDriver{d} }),
+		newProvider(w, compute.Family, func(d driver) computeDriver { return computeDriver{d} }),
+		newProvider(w, storage.Family, func(d driver) storageDriver { return storageDriver{d} }),
 	}
 }
 
-func provider[D any](w *worlds, family *op.Family, make func(driver) D) *drivers.Provider {
+func newProvider[D any](w *worlds, family *op.Family, make func(driver) D) *drivers.Provider {
 	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud",
 		Doc: "A cloud inside Cloudlark, to try scripts on and to test them with: it costs nothing and needs no account."}
 	return drivers.New(info, func(ctx context.Context, c Config) (D, error) {

@@ -85,7 +85,12 @@ func (w *world) sweep(tx *txn, now time.Time) {
 	}
 	for at, e := range ended {
 		expiries.delete(tx, at)
-		tx.set(e.Table, e.Key, nil)
+		if e.Table != trash {
+			tx.set(e.Table, e.Key, nil)
+		} else if err := w.store.blobs().remove(e.Key); err != nil {
+			// Somebody reads it where open files cannot be removed: another time.
+			expire(tx, now.Add(time.Minute), trash, e.Key)
+		}
 	}
 }
 
