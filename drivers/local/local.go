@@ -226,7 +226,9 @@ func (d *driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.S
 				from = bound{common, true}
 				continue
 			}
-			page = append(page, b.object(e.name, e.info, nil))
+			o := b.object(e.name, e.info, nil)
+			o.ContentType = "" // the name's is not always the object's
+			page = append(page, o)
 			from = bound{e.name, false}
 		}
 		return page, "", nil

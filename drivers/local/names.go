@@ -3,6 +3,7 @@ package local
 import (
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -29,6 +30,8 @@ func fileOf(name string) (string, error) {
 		return "", op.Errorf(op.InvalidArgument, "an object's name may not be empty")
 	case len(name) > 1024:
 		return "", op.Errorf(op.InvalidArgument, "object %.40q…: a name has at most 1024 bytes, this has %d", name, len(name))
+	case !utf8.ValidString(name):
+		return "", op.Errorf(op.InvalidArgument, "object %q: a name is UTF-8", name)
 	case strings.ContainsRune(name, 0):
 		return "", op.Errorf(op.InvalidArgument, "object %q: a file's name cannot hold a NUL", name)
 	}
