@@ -30,3 +30,7 @@ func harness(family *op.Family, ps []*drivers.Provider, config map[string]any) d
 func TestStorageInMemory(t *testing.T) {
 	drivertest.Storage(t, harness(storage.Family, Providers(Options{}), map[string]any{}))
 }
+
+func TestStorageOnDisk(t *testing.T) {
+	drivertest.Storage(t, harness(storage.Family, Providers(Options{State: t.TempDir()}), map[string]any{}))
+}
