@@ -30,7 +30,7 @@ func (d *driver) ListNodes(context.Context, compute.ListNodes) iter.Seq2[compute
 	}
 }
 
-func open(b *testing.B, d *driver) *drivers.Conn {
+func connect(b *testing.B, d *driver) *drivers.Conn {
 	p := drivers.New(drivers.Info{Name: "bench", Family: compute.Family},
 		func(context.Context, struct{}) (*driver, error) { return d, nil })
 	conn, err := p.Open(context.Background(), "bench", nil)
@@ -43,7 +43,7 @@ func open(b *testing.B, d *driver) *drivers.Conn {
 // BenchmarkCall is a call's own cost from Go: the check of its input, the
 // chain without interceptors, the driver's method.
 func BenchmarkCall(b *testing.B) {
-	conn := open(b, &driver{})
+	conn := connect(b, &driver{})
 	ctx := context.Background()
 	b.Run("get_node", func(b *testing.B) {
 		b.ReportAllocs()
@@ -84,7 +84,7 @@ func BenchmarkList(b *testing.B) {
 	for i := range d.nodes {
 		d.nodes[i].State = compute.NodeRunning
 	}
-	conn := open(b, d)
+	conn := connect(b, d)
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
