@@ -35,9 +35,7 @@ const largeBody = 12<<20 + 345
 func Storage(t *testing.T, h Harness) {
 	s := storageSuite{newSuite(t, storage.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
-	if !s.test(t, "buckets", s.buckets, "create_bucket") {
-		return
-	}
+	s.test(t, "buckets", s.buckets, "create_bucket")
 	s.test(t, "objects", s.objects, "put_object")
 	s.test(t, "read", s.read, "put_object", "read_object")
 	s.test(t, "put", s.put, "put_object", "read_object", "get_object")
@@ -195,6 +193,9 @@ func (s storageSuite) buckets(t *testing.T) {
 		}
 	}, "delete_bucket")
 	s.test(t, "paging", func(t *testing.T) {
+		if s.PageSize > 50 {
+			t.Skipf("%d buckets are more than an account may have", s.PageSize)
+		}
 		var want []string
 		for range s.PageSize + 1 {
 			b := call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket")})
