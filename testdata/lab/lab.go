@@ -1,200 +1,97 @@
-// Package lab gives tests real servers that others wrote: not our mocks of a
-// provider, but the nearest thing to the provider that runs on one machine.
+// Package lab gives tests real servers to talk to: programs that others wrote,
+// so that a driver is checked against their idea of a protocol, not ours.
 //
-//	func TestS3(t *testing.T) {
-//		server := lab.Versity(t)
-//		… server.Endpoint …
+//	func TestBuckets(t *testing.T) {
+//		s3 := lab.Versity(t)
+//		// s3.Endpoint answers, and holds no bucket yet.
 //	}
 //
-// A server belongs to the test that asked for it. It is started for that test
-// on a loopback port chosen then, and ended by its own process id when the test
-// ends, or when the test's process dies. Subtests share what their parent
-// started; nothing is shared between tests, so nothing has to be reset.
+// # What a test may rely on
 //
-// Servers are installed once per user, into a folder of the user's cache or
-// the one named by CLOUDLARK_LAB, by
+// A server belongs to the test that asked for it: it starts empty, nobody else
+// talks to it, and it ends with the test. So names need not be unique, lists
+// hold what the test made, tests may run in parallel, and nothing has to be
+// reset. Subtests share what their parent got. Versity is there in a tenth of a
+// second, but moto takes more than one until EC2 answers, and 200 MB: ask once
+// for a suite, not for each case.
 //
-//	go run ./testdata/lab/install [SERVER…]
+// A server listens on the loopback interface, on a port found when it starts.
+// On Linux it ends with the test's process, however that ends. A test that
+// fails shows the last lines of its servers' logs.
 //
-// Where CI is set, a test installs what it needs, and fails if it cannot.
-// Elsewhere it is skipped, and says that command.
+// # Where the servers come from
 //
-// To add a server, add a file with a [Server]: how to install it, how to start
-// it, and how to tell that it is ready.
+// They are installed once for each user, into a folder of their own below the
+// user's cache (CLOUDLARK_LAB names another), never into the repository:
+//
+//	go run ./testdata/lab/install        # all of them
+//	go run ./testdata/lab/install moto   # one
+//
+// A test that needs a server that is not installed is skipped, and its message
+// is that command. With the variable CI set the test installs the server, and
+// fails where that fails: a test that CI never runs proves nothing. A server
+// may take minutes to build while the test's own time limit runs, so a CI
+// script had better run the command first.
+//
+// The go command leaves folders named testdata out of ./..., so the tests of
+// this package run only where it is named: go test ./testdata/lab/...
+//
+// # How to add a server
+//
+// Write a file like versity.go: a server, which says how to install it, how to
+// run it and how to know that it is ready, and a function that starts it for a
+// test. Then name it in servers.
 package lab
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net"
-	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
-// A Server is a program that can be installed and started.
-type Server struct {
-	Name    string // as the install command takes it
-	Version string // pinned, so that a test means the same tomorrow
+// servers are the ones that can be installed.
+var servers = []*server{moto, versity}
 
-	// Install puts the program into dir.
-	Install func(ctx context.Context, dir string) error
-	// Command starts it from dir, listening on addr, keeping its data in tmp.
-	Command func(dir, addr, tmp string) *exec.Cmd
+// A server is a program that tests talk to.
+type server struct {
+	name, version string // together they name the folder where it is installed
+
+	// install fills home, an empty folder. The folder is renamed afterwards, so
+	// nothing in it may depend on its own path.
+	install func(home string) error
+
+	// command is the program, installed in home, that is to serve p.addr and
+	// keep its files in p.dir.
+	command func(home string, p *process) *exec.Cmd
+
+	// ready returns nil when p serves. Another process may have taken p.addr
+	// since it was found free, so an answer from there is not enough: it must
+	// be p's own.
+	ready func(p *process) error
 }
 
-// Servers lists what can be installed.
-func Servers() []Server { return []Server{moto, versity} }
-
-// start gives t a running server and returns its base URL.
-func start(t testing.TB, s Server) string {
+// start starts the server for t and returns when it is ready.
+func (s *server) start(t testing.TB) *process {
 	t.Helper()
-	dir, err := s.dir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, ".installed")); errors.Is(err, fs.ErrNotExist) {
-		if os.Getenv("CI") == "" {
-			t.Skipf("%s %s is not installed: run 'go run ./testdata/lab/install %s' in the module's root", s.Name, s.Version, s.Name)
-		}
-		if err := Install(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// The port is free when it is chosen; if another process takes it before the
-	// server does, the server ends at once and the next try chooses another.
+	home := s.need(t)
 	for try := 1; ; try++ {
-		url, err := s.run(t, dir)
-		if err == nil {
-			return url
-		}
-		if try == 3 {
-			t.Fatal(err)
-		}
-	}
-}
-
-// run starts the server and waits until it answers HTTP.
-func (s Server) run(t testing.TB, dir string) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	addr := l.Addr().String()
-	l.Close()
-
-	tmp := t.TempDir()
-	log, err := os.Create(filepath.Join(tmp, "log"))
-	if err != nil {
-		return "", err
-	}
-	defer log.Close()
-	cmd := s.Command(dir, addr, tmp)
-	cmd.Stdout, cmd.Stderr = log, log
-	ended, err := launch(cmd)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.Name, err)
-	}
-	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-ended
-	})
-
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for tick := time.NewTicker(50 * time.Millisecond); ; {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
+		p, err := s.launch(home, t.TempDir())
 		if err != nil {
-			return "", err
+			t.Fatalf("starting %s %s: %v", s.name, s.version, err)
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			resp.Body.Close()
-			tick.Stop()
-			return "http://" + addr, nil
+		t.Cleanup(p.stop)
+		err = p.await()
+		switch {
+		case err == nil:
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("%s's log ends with:\n%s", s.name, p.tail())
+				}
+			})
+			return p
+		case p.lostPort() && try < 5:
+			// It was free a moment ago. Another will do.
+		default:
+			t.Fatalf("starting %s %s, which is in %s: %v\nIts log ends with:\n%s", s.name, s.version, home, err, p.tail())
 		}
-		select {
-		case <-ended:
-			return "", fmt.Errorf("%s ended before it answered; its last words:\n%s", s.Name, tail(log.Name()))
-		case <-ctx.Done():
-			return "", fmt.Errorf("%s did not answer within a minute; its last words:\n%s", s.Name, tail(log.Name()))
-		case <-tick.C:
-		}
 	}
-}
-
-func tail(file string) string {
-	b, _ := os.ReadFile(file)
-	return string(bytes.TrimSpace(b[max(0, len(b)-2000):]))
-}
-
-func (s Server) dir() (string, error) {
-	root := os.Getenv("CLOUDLARK_LAB")
-	if root == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		root = filepath.Join(cache, "cloudlark-lab")
-	}
-	return filepath.Join(root, s.Name+"-"+s.Version), nil
-}
-
-// Install installs the server if it is not there: once, however many processes
-// want it, and whole or not at all.
-func Install(ctx context.Context, s Server) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("install %s %s: %w", s.Name, s.Version, err)
-		}
-	}()
-	dir, err := s.dir()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	// done is written last. An installation without it was interrupted; it is
-	// not renamed into place because a Python environment knows its own path.
-	done := filepath.Join(dir, ".installed")
-	if _, err := os.Stat(done); err == nil {
-		return nil
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := s.Install(ctx, dir); err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
-	}
-	return os.WriteFile(done, nil, 0o644)
-}
-
-// sh runs an installation step; what it printed is told when it fails.
-func sh(ctx context.Context, dir string, env []string, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, bytes.TrimSpace(out[max(0, len(out)-4000):]))
-	}
-	return nil
 }

@@ -1,38 +1,25 @@
-// Install installs the servers that tests talk to: those named, or all.
+// Install installs the servers that tests talk to: see package lab.
+//
+//	go run ./testdata/lab/install [name ...]
 package main
 
 import (
-	"context"
+	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"slices"
+	"strings"
 
 	"github.com/cloudlark/cloudlark/testdata/lab"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	servers := lab.Servers()
-	for _, name := range os.Args[1:] {
-		if !slices.ContainsFunc(servers, func(s lab.Server) bool { return s.Name == name }) {
-			fmt.Fprintf(os.Stderr, "install: there is no server %q; there are:", name)
-			for _, s := range servers {
-				fmt.Fprintf(os.Stderr, " %s", s.Name)
-			}
-			fmt.Fprintln(os.Stderr)
-			os.Exit(2)
-		}
+	flag.Usage = func() {
+		fmt.Fprintf(os.Stderr, "usage: go run ./testdata/lab/install [name ...]\nservers: %s (all, unless named)\n",
+			strings.Join(lab.Names(), ", "))
 	}
-	for _, s := range servers {
-		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], s.Name) {
-			continue
-		}
-		fmt.Printf("installing %s %s\n", s.Name, s.Version)
-		if err := lab.Install(ctx, s); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	flag.Parse()
+	if err := lab.Install(os.Stdout, flag.Args()...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
