@@ -1,10 +1,14 @@
 package sim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -98,9 +102,11 @@ const (
 	selfOwner   = "self"
 )
 
+// built is when all that the cloud offers was made.
+var built = time.Date(2026, time.September, 1, 0, 0, 0, 0, time.UTC)
+
 // publicImages returns the images that the cloud offers to everyone.
 func publicImages() []compute.Image {
-	built := time.Date(2026, time.September, 1, 0, 0, 0, 0, time.UTC)
 	var all []compute.Image
 	for _, i := range []struct {
 		id, name, description string
@@ -120,4 +126,83 @@ func publicImages() []compute.Image {
 		}
 	}
 	return all
+}
+
+// A repository is a name in the registry that the cloud's containers come from.
+type repository struct {
+	name    string
+	tags    []string
+	size    int64
+	command []string // what its images run by themselves
+}
+
+// registry returns what can be pulled. The first are services, which run until
+// they are stopped.
+func registry() []repository {
+	const mib = 1 << 20
+	return []repository{
+		{"nginx", []string{"latest", "1.29", "1.28", "alpine"}, 72 * mib, []string{"nginx", "-g", "daemon off;"}},
+		{"redis", []string{"latest", "8", "7"}, 49 * mib, []string{"redis-server"}},
+		{"postgres", []string{"latest", "18", "17", "16"}, 152 * mib, []string{"postgres"}},
+		{"httpd", []string{"latest", "2.4"}, 56 * mib, []string{"httpd-foreground"}},
+		{"alpine", []string{"latest", "3.23", "3.22"}, 4 * mib, []string{"/bin/sh"}},
+		{"busybox", []string{"latest", "1.37"}, 2 * mib, []string{"sh"}},
+		{"debian", []string{"latest", "13", "12"}, 48 * mib, []string{"bash"}},
+		{"hello-world", []string{"latest"}, 10 << 10, []string{"echo", "Hello from the embedded cloud!"}},
+	}
+}
+
+// digest is that of the repository's image of a tag. Like a real one it says
+// nothing; two tags have two.
+func (r repository) digest(tag string) string {
+	sum := sha256.Sum256([]byte(r.name + ":" + tag))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+var (
+	repositoryName = regexp.MustCompile(`^[a-z0-9]+([._/-]+[a-z0-9]+)*$`)
+	tagName        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	digestForm     = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+func findRepository(name string) (repository, error) {
+	var names []string
+	for _, r := range registry() {
+		if r.name == name {
+			return r, nil
+		}
+		names = append(names, r.name)
+	}
+	return repository{}, notFound("repository", name, names...)
+}
+
+// fromRegistry looks an image up by its name.
+func fromRegistry(name string) (container.Image, error) {
+	repo, tag, digest, err := imageReference(name)
+	if err != nil {
+		return container.Image{}, err
+	}
+	r, err := findRepository(repo)
+	if err != nil {
+		return container.Image{}, err
+	}
+	for _, t := range r.tags {
+		if d := r.digest(t); tag == t && digest == "" || digest == d {
+			return container.Image{ID: d, Name: "docker.io/library/" + r.name + ":" + t, Digest: d, Architecture: "amd64", Size: r.size, CreatedAt: built}, nil
+		}
+	}
+	if digest != "" {
+		return container.Image{}, op.Errorf(op.NotFound, "repository %q has no image %s", r.name, digest)
+	}
+	return container.Image{}, op.Errorf(op.NotFound, "repository %q has no tag %q%s", r.name, tag, op.DidYouMean(tag, r.tags))
+}
+
+// imageCommand is what an image runs by itself.
+func imageCommand(name string) []string {
+	repo, _, _, err := imageReference(name)
+	if err != nil {
+		return nil
+	}
+	r, _ := findRepository(repo)
+	return r.command
 }

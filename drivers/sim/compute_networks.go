@@ -292,18 +292,27 @@ func endLease(tx *txn, at time.Time, space, ip string) {
 	}
 }
 
-// Public addresses are of the range that RFC 2544 keeps for tests: none of
-// them leads to anybody's machine.
-const publicSpace = "public"
+// A space is a range of addresses that is no subnet's.
+type space struct{ name, cidr string }
 
-func obtainPublic(tx *txn, now time.Time, holder string) (string, error) {
-	last, _ := meta.get(tx, "last public address")
-	from, _ := netip.ParseAddr(last)
-	ip, err := obtain(tx, now, publicSpace, netip.MustParsePrefix("198.18.0.0/15"), from, holder)
+var (
+	// publicSpace is the range that RFC 2544 keeps for tests: none of its
+	// addresses leads to anybody's machine.
+	publicSpace = space{"public", "198.18.0.0/15"}
+	// containerSpace is where containers have their addresses.
+	containerSpace = space{"containers", "10.88.0.0/16"}
+)
+
+// obtainIn leases a free address of a space to somebody.
+func obtainIn(tx *txn, now time.Time, s space, holder string) (string, error) {
+	key := "last address " + s.name
+	last, _ := meta.get(tx, key)
+	from, _ := netip.ParseAddr(last) // none yet: the search begins at the start
+	ip, err := obtain(tx, now, s.name, netip.MustParsePrefix(s.cidr), from, holder)
 	if err != nil {
 		return "", err
 	}
-	meta.put(tx, "last public address", ip.String())
+	meta.put(tx, key, ip.String())
 	return ip.String(), nil
 }
 
@@ -340,7 +349,7 @@ func (d computeDriver) connect(tx *txn, now time.Time, n *compute.Node, in compu
 		public = *in.PublicAddress
 	}
 	if public {
-		ip, err := obtainPublic(tx, now, n.ID)
+		ip, err := obtainIn(tx, now, publicSpace, n.ID)
 		if err != nil {
 			return err
 		}
@@ -445,7 +454,7 @@ func (d computeDriver) disconnect(tx *txn, now, end time.Time, n compute.Node) {
 			addresses.put(tx, a.ID, a)
 			continue
 		}
-		endLease(tx, end, publicSpace, ip)
+		endLease(tx, end, publicSpace.name, ip)
 	}
 }
 
@@ -658,7 +667,7 @@ func (d computeDriver) AllocateAddress(ctx context.Context, in compute.AllocateA
 			return "", err
 		}
 		id := nextID(tx, "addr")
-		ip, err := obtainPublic(tx, now, id)
+		ip, err := obtainIn(tx, now, publicSpace, id)
 		if err != nil {
 			return "", err
 		}
@@ -693,7 +702,7 @@ func (d computeDriver) AssociateAddress(ctx context.Context, in compute.Associat
 			addresses.put(tx, old.ID, old)
 		} else {
 			for _, ip := range n.PublicIPs {
-				endLease(tx, now, publicSpace, ip)
+				endLease(tx, now, publicSpace.name, ip)
 			}
 		}
 		n.PublicIPs = []string{a.IP}
@@ -733,7 +742,7 @@ func (d computeDriver) ReleaseAddress(ctx context.Context, in compute.ReleaseAdd
 			return conflict("address %s leads to node %s: disassociate it first", a.ID, a.Node)
 		}
 		addresses.delete(tx, a.ID)
-		endLease(tx, now, publicSpace, a.IP)
+		endLease(tx, now, publicSpace.name, a.IP)
 		give(tx, "addresses", 1)
 		return nil
 	})

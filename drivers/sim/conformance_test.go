@@ -1,36 +1,95 @@
 package sim
 
 import (
+	"context"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// harness opens the cloud for the suite.
-func harness(family *op.Family, ps []*drivers.Provider, config map[string]any) drivertest.Harness {
-	return drivertest.Harness{
-		Open: func(t testing.TB, more map[string]any, chain ...op.Interceptor) *drivers.Conn {
-			t.Helper()
-			c := maps.Clone(config)
-			maps.Copy(c, more)
-			conn, err := provider(ps, family).Open(t.Context(), "sim", c, chain...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return conn
-		},
-		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+func TestConformance(t *testing.T) {
+	for _, where := range []string{"memory", "folder"} {
+		t.Run(where, func(t *testing.T) {
+			conform(t, func(t *testing.T) Options {
+				if where == "memory" {
+					return Options{}
+				}
+				return Options{State: t.TempDir()}
+			}, map[string]any{"boot_time": "20ms", "keep_terminated": "1s"})
+		})
 	}
 }
 
-func TestStorageInMemory(t *testing.T) {
-	drivertest.Storage(t, harness(storage.Family, Providers(Options{}), map[string]any{}))
+// conform runs the four suites, each on a cloud of its own.
+func conform(t *testing.T, options func(t *testing.T) Options, config map[string]any, chain ...op.Interceptor) {
+	for _, f := range []struct {
+		family *op.Family
+		suite  func(*testing.T, drivertest.Harness)
+	}{
+		{compute.Family, drivertest.Compute},
+		{storage.Family, drivertest.Storage},
+		{lb.Family, drivertest.LB},
+		{container.Family, drivertest.Container},
+	} {
+		t.Run(f.family.Name, func(t *testing.T) {
+			ps := Providers(options(t))
+			f.suite(t, drivertest.Harness{
+				Open: func(t testing.TB, more map[string]any, suite ...op.Interceptor) *drivers.Conn {
+					t.Helper()
+					c := maps.Clone(config)
+					maps.Copy(c, more)
+					conn, err := provider(ps, f.family).Open(t.Context(), "sim", c, append(suite, chain...)...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return conn
+				},
+				SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+				Image: map[string]string{"container": "nginx"}[f.family.Name],
+				Node: func(t testing.TB) string {
+					return createNode(t, open(t, ps, compute.Family, config)).ID
+				},
+			})
+		})
+	}
 }
 
-func TestStorageOnDisk(t *testing.T) {
-	drivertest.Storage(t, harness(storage.Family, Providers(Options{State: t.TempDir()}), map[string]any{}))
+func createNode(t testing.TB, c *drivers.Conn) compute.Node {
+	t.Helper()
+	n, err := drivers.Call[compute.Node](t.Context(), c, compute.CreateNode{Name: "web", Size: "g1.small", Image: "debian-13-x86_64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestConformanceOfABadCloud shows that what fails for a moment can be
+// repeated: a chain that does nothing but retry hides every fault.
+func TestConformanceOfABadCloud(t *testing.T) {
+	conform(t, func(t *testing.T) Options { return Options{} }, map[string]any{"boot_time": "20ms", "keep_terminated": "1s",
+		"error_rate": 0.1, "throttle_rate": 0.1, "seed": 7}, retry)
+}
+
+// retry is the least that the host's chain does.
+func retry(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+	ctx = op.WithToken(ctx, op.Token(ctx))
+	for {
+		out, err := next(ctx, r)
+		switch op.KindOf(err) {
+		case op.RateLimited, op.Unavailable:
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return nil, err
+			}
+		default:
+			return out, err
+		}
+	}
 }

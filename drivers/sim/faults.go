@@ -68,12 +68,8 @@ func (f *faults) around(ctx context.Context, do func() error) error {
 			Message: "the embedded cloud throttles this request, as its throttle_rate asks"}
 	}
 	if f.latency > 0 {
-		timer := time.NewTimer(f.latency)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, f.latency); err != nil {
+			return err
 		}
 	}
 	unavailable := &op.Error{Kind: op.Unavailable, Code: "ServiceUnavailable",

@@ -134,6 +134,8 @@ func (d lbDriver) check(tx *txn, b lb.Balancer) error {
 			return invalid("health_check: a check by udp has no answer")
 		case h.Port < 0 || h.Port > 65535 || h.Interval < 1 || h.Timeout < 1 || h.HealthyThreshold < 1 || h.UnhealthyThreshold < 1:
 			return invalid("health_check: port, interval, timeout and thresholds are positive")
+		case h.Timeout > h.Interval:
+			return invalid("health_check: the timeout, %d s, is longer than the interval, %d s", h.Timeout, h.Interval)
 		case h.Path != "" && !strings.HasPrefix(h.Path, "/"):
 			return invalid("health_check: the path %q does not begin with \"/\"", h.Path)
 		}
@@ -187,7 +189,7 @@ func (d lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.
 			return "", err
 		}
 		b.ID = nextID(tx, "lb")
-		if b.Address, err = obtainPublic(tx, now, b.ID); err != nil {
+		if b.Address, err = obtainIn(tx, now, publicSpace, b.ID); err != nil {
 			return "", err
 		}
 		balancers.put(tx, b.ID, b)
@@ -206,12 +208,12 @@ func (d lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) erro
 		if err != nil {
 			return err
 		}
-		set(&b.Name, in.Name)
-		set(&b.Port, in.Port)
-		set(&b.Protocol, in.Protocol)
-		set(&b.Algorithm, in.Algorithm)
-		set(&b.Certificate, in.Certificate)
-		set(&b.HealthCheck, in.HealthCheck)
+		replace(&b.Name, in.Name)
+		replace(&b.Port, in.Port)
+		replace(&b.Protocol, in.Protocol)
+		replace(&b.Algorithm, in.Algorithm)
+		replace(&b.Certificate, in.Certificate)
+		replace(&b.HealthCheck, in.HealthCheck)
 		if err := d.check(tx, b.Balancer); err != nil {
 			return err
 		}
@@ -220,8 +222,8 @@ func (d lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) erro
 	})
 }
 
-// set gives a field the value it shall have, if one was given.
-func set[T comparable](field *T, value T) {
+// replace gives a field the value it shall have, if one was given.
+func replace[T comparable](field *T, value T) {
 	if value != *new(T) {
 		*field = value
 	}
@@ -240,7 +242,7 @@ func (d lbDriver) DestroyBalancer(ctx context.Context, in lb.DestroyBalancer) er
 		for _, key := range keys {
 			members.delete(tx, key)
 		}
-		endLease(tx, now, publicSpace, b.Address)
+		endLease(tx, now, publicSpace.name, b.Address)
 		balancers.delete(tx, b.ID)
 		give(tx, "balancers", 1)
 		return nil

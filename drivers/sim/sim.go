@@ -31,6 +31,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
@@ -77,6 +78,7 @@ func Providers(o Options) []*drivers.Provider {
 		newProvider(w, compute.Family, func(d driver) computeDriver { return computeDriver{d} }),
 		newProvider(w, storage.Family, func(d driver) storageDriver { return storageDriver{d} }),
 		newProvider(w, lb.Family, func(d driver) lbDriver { return lbDriver{d} }),
+		newProvider(w, container.Family, func(d driver) containerDriver { return containerDriver{d} }),
 	}
 }
 
