@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"io"
 	"maps"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func conform(t *testing.T, options func(t *testing.T) Options, config map[string
 				SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 				Image: map[string]string{"container": "nginx"}[f.family.Name],
 				Node: func(t testing.TB) string {
-					return createNode(t, open(t, ps, compute.Family, config)).ID
+					return createNode(t, open(t, ps, compute.Family, nil)).ID
 				},
 			})
 		})
@@ -78,13 +79,25 @@ func TestConformanceOfABadCloud(t *testing.T) {
 		"error_rate": 0.1, "throttle_rate": 0.1, "seed": 7}, retry)
 }
 
-// retry is the least that the host's chain does.
+// retry is the least that the host's chain does: it repeats what failed for a
+// moment, with the same token and, where it has flowed, the same body.
 func retry(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 	ctx = op.WithToken(ctx, op.Token(ctx))
+	var body *rewinder
+	if in, ok := r.In.(storage.PutObject); ok {
+		body = newRewinder(in.Body)
+		in.Body = body.reader()
+		again := *r
+		again.In = in
+		r = &again
+	}
 	for {
 		out, err := next(ctx, r)
 		switch op.KindOf(err) {
 		case op.RateLimited, op.Unavailable:
+			if body != nil && !body.rewind() {
+				return out, err
+			}
 			if err := pause(ctx, time.Millisecond); err != nil {
 				return nil, err
 			}
@@ -92,4 +105,47 @@ func retry(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 			return out, err
 		}
 	}
+}
+
+// A rewinder reads a body, and knows whether it has.
+type rewinder struct {
+	io.Reader
+	begin   int64
+	touched bool
+}
+
+func newRewinder(body io.Reader) *rewinder {
+	r := &rewinder{Reader: body}
+	if s, ok := body.(io.Seeker); ok {
+		r.begin, _ = s.Seek(0, io.SeekCurrent)
+	}
+	return r
+}
+
+func (r *rewinder) Read(p []byte) (int, error) {
+	r.touched = true
+	return r.Reader.Read(p)
+}
+
+// reader is the body as the driver gets it: a seeker if it was one.
+func (r *rewinder) reader() io.Reader {
+	if s, ok := r.Reader.(io.Seeker); ok {
+		return struct {
+			io.Reader
+			io.Seeker
+		}{r, s}
+	}
+	return struct{ io.Reader }{r}
+}
+
+func (r *rewinder) rewind() bool {
+	if !r.touched {
+		return true
+	}
+	s, ok := r.Reader.(io.Seeker)
+	if ok {
+		_, err := s.Seek(r.begin, io.SeekStart)
+		ok = err == nil
+	}
+	return ok
 }

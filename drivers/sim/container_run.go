@@ -330,7 +330,9 @@ func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetC
 			c, err = d.container(tx, at, in.Container)
 			return err
 		}
-		err := d.request(ctx, func() error {
+		// The chain sees a stream only when it is opened, and could not repeat
+		// what fails here: faults spare it.
+		err := d.requestThat(ctx, none, func() error {
 			if in.Tail < 0 {
 				return invalid("tail is not negative")
 			}

@@ -60,9 +60,8 @@ func (f *faults) next() fault {
 // test that provokes it wants to see the retry.
 const retryAfter = 20 * time.Millisecond
 
-// around makes a request of f: it takes its time, and may fail.
-func (f *faults) around(ctx context.Context, do func() error) error {
-	fate := f.next()
+// around makes a request of do: it takes its time, and fares as it must.
+func (f *faults) around(ctx context.Context, fate fault, do func() error) error {
 	if fate == throttle {
 		return &op.Error{Kind: op.RateLimited, Code: "Throttling", RetryAfter: retryAfter,
 			Message: "the embedded cloud throttles this request, as its throttle_rate asks"}

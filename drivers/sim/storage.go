@@ -284,7 +284,11 @@ func (d storageDriver) updateBodies(ctx context.Context, f func(tx *txn, now tim
 
 func (d storageDriver) PutObject(ctx context.Context, in storage.PutObject) (out storage.Object, err error) {
 	token := op.Token(ctx)
-	err = d.request(ctx, func() error {
+	fate := d.faults.next()
+	if _, ok := in.Body.(io.Seeker); !ok && fate == after {
+		fate = before // once the body has flowed, nobody could repeat the request
+	}
+	err = d.requestThat(ctx, fate, func() error {
 		out, err = d.putObject(ctx, in, token)
 		return err
 	})

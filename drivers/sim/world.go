@@ -141,7 +141,11 @@ func (driver) HonoursToken(o *op.Op) bool { return o.Effect != op.Reads }
 
 // request makes a request of f. Its error says which request it was.
 func (d driver) request(ctx context.Context, f func() error) error {
-	err := d.faults.around(ctx, f)
+	return d.requestThat(ctx, d.faults.next(), f)
+}
+
+func (d driver) requestThat(ctx context.Context, fate fault, f func() error) error {
+	err := d.faults.around(ctx, fate, f)
 	if err == nil {
 		return nil
 	}
