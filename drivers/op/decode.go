@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"reflect"
 	"slices"
@@ -33,15 +34,12 @@ func (t *Type) Decode(args map[string]any, receiver Holder) (any, error) {
 	if err := t.fill(v, args, ""); err != nil {
 		return nil, err
 	}
-	holders := []Holder{receiver}
+	if receiver != nil {
+		t.referTo(v, receiver, true)
+	}
 	for _, f := range t.Fields {
 		if h, ok := args[f.Name].(Holder); ok {
-			holders = append(holders, h)
-		}
-	}
-	for _, h := range holders {
-		if h != nil {
-			t.referTo(v, h)
+			t.referTo(v, h, false)
 		}
 	}
 	if err := t.complete(v); err != nil {
@@ -50,8 +48,24 @@ func (t *Type) Decode(args map[string]any, receiver Holder) (any, error) {
 	return v.Interface(), nil
 }
 
-// referTo fills the empty fields that refer to h, or to what h is in.
-func (t *Type) referTo(v reflect.Value, h Holder) {
+// Check reports what is wrong with one argument alone: its name, its type, or
+// a value that an enumeration does not have. Configuration is checked with it
+// key by key, before the rest is known.
+func (t *Type) Check(name string, arg any) error {
+	v := reflect.New(t.Go).Elem()
+	if err := t.fill(v, map[string]any{name: arg}, ""); err != nil {
+		return err
+	}
+	f := t.byName[name]
+	if fv := v.FieldByIndex(f.Index); f.Enum != nil && !fv.IsZero() {
+		return checkEnum(fv, f.Enum, name)
+	}
+	return nil
+}
+
+// referTo fills the empty fields that refer to what h is in, and if itself is
+// set, those that refer to h.
+func (t *Type) referTo(v reflect.Value, h Holder, itself bool) {
 	hv := reflect.ValueOf(h.Held()).Elem()
 	ht := TypeOf(hv.Type())
 	var seen []string
@@ -61,6 +75,9 @@ func (t *Type) referTo(v reflect.Value, h Holder) {
 			continue
 		}
 		seen = append(seen, f.Ref)
+		if !itself && f.Ref == ht.Name {
+			continue // it stands where the caller put it
+		}
 		if fv := v.FieldByIndex(f.Index); fv.IsZero() {
 			if id, ok := ht.refer(hv, f.Ref); ok {
 				fv.SetString(id)
@@ -267,6 +284,12 @@ func set(v reflect.Value, arg any, ref, unit, path string) error {
 			v.SetFloat(float64(n))
 			return nil
 		}
+		if n, ok := arg.(json.Number); ok {
+			if x, err := n.Float64(); err == nil {
+				v.SetFloat(x)
+				return nil
+			}
+		}
 		return wrong()
 	case reflect.Slice:
 		if b, ok := arg.([]byte); ok && v.Type().Elem().Kind() == reflect.Uint8 {
@@ -406,7 +429,11 @@ func parse(t reflect.Type, unit, text string) (any, error) {
 			return n, nil
 		}
 		if unit != "" {
-			return ParseUnit(text, unit)
+			n, err := ParseUnit(text, unit)
+			if err != nil {
+				return nil, Errorf(InvalidArgument, "%w", err)
+			}
+			return n, nil
 		}
 		return nil, bad("an integer")
 	case reflect.Float32, reflect.Float64:
@@ -431,9 +458,9 @@ func parse(t reflect.Type, unit, text string) (any, error) {
 		}
 		if t.Kind() == reflect.Map {
 			m := map[string]any{}
-			for pair := range strings.SplitSeq(text, ",") {
+			for pair := range splitList(text) {
 				k, v, ok := strings.Cut(pair, "=")
-				if !ok && text != "" {
+				if !ok {
 					return nil, bad("a list of key=value")
 				}
 				m[strings.TrimSpace(k)] = v
@@ -444,7 +471,7 @@ func parse(t reflect.Type, unit, text string) (any, error) {
 			return []byte(text), nil
 		}
 		list := []any{}
-		for s := range strings.SplitSeq(text, ",") {
+		for s := range splitList(text) {
 			v, err := parse(t.Elem(), unit, strings.TrimSpace(s))
 			if err != nil {
 				return nil, err
@@ -454,6 +481,14 @@ func parse(t reflect.Type, unit, text string) (any, error) {
 		return list, nil
 	}
 	return text, nil
+}
+
+// splitList yields the parts of a list in text; nothing is a list of none.
+func splitList(text string) iter.Seq[string] {
+	if text == "" {
+		return func(func(string) bool) {}
+	}
+	return strings.SplitSeq(text, ",")
 }
 
 var byteUnits = map[string]float64{"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "pb": 1e15,
@@ -491,26 +526,34 @@ func ParseUnit(text, unit string) (int64, error) {
 }
 
 // ParseDuration is time.ParseDuration with days ("7d", "1d12h") and weeks ("2w").
+// A sign at the front is that of the whole.
 func ParseDuration(text string) (time.Duration, error) {
-	rest, total := strings.TrimSpace(text), time.Duration(0)
+	bad := fmt.Errorf("%q is not a duration like \"5m\" or \"7d\"", text)
+	rest, negative := strings.CutPrefix(strings.TrimSpace(text), "-")
+	var total time.Duration
 	for _, u := range []struct {
 		suffix string
 		d      time.Duration
 	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
-		if before, after, ok := strings.Cut(rest, u.suffix); ok {
-			n, err := strconv.ParseFloat(before, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%q is not a duration like \"5m\"", text)
-			}
-			total, rest = total+time.Duration(n*float64(u.d)), after
+		before, after, ok := strings.Cut(rest, u.suffix)
+		if !ok {
+			continue
 		}
-	}
-	if rest == "" && text != "" {
-		return total, nil
+		n, err := strconv.ParseFloat(before, 64)
+		if err != nil || strings.Trim(before, "0123456789.") != "" || n*float64(u.d) >= math.MaxInt64 {
+			return 0, bad
+		}
+		if total += time.Duration(n * float64(u.d)); after == "" {
+			after = "0s"
+		}
+		rest = after
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration like \"5m\" or \"7d\"", text)
+	if err != nil || d < 0 || total+d < total {
+		return 0, bad
 	}
-	return total + d, nil
+	if total += d; negative {
+		total = -total
+	}
+	return total, nil
 }

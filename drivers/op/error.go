@@ -55,10 +55,14 @@ type Error struct {
 	Err        error         `json:"-"`                    // the cause, for errors.As in Go; never shown to scripts
 }
 
-// Errorf returns an *Error of the given kind. An error formatted with %w is its cause.
+// Errorf returns an *Error of the given kind. Errors formatted with %w are its cause.
 func Errorf(kind Kind, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Message: err.Error(), Err: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		cause = err
+	}
+	return &Error{Kind: kind, Message: err.Error(), Err: cause}
 }
 
 // Error reads "create_node (ec2): invalid argument: message [Code] (request id …)".

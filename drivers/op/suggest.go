@@ -6,8 +6,11 @@ import (
 )
 
 // Nearest returns the up to three names that a misspelling may have meant, the
-// likeliest first.
+// likeliest first. What is longer than any name is nobody's misspelling.
 func Nearest(name string, names []string) []string {
+	if len(name) > 100 {
+		return nil
+	}
 	type near struct {
 		name     string
 		distance int
