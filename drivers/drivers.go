@@ -18,6 +18,8 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"slices"
+	"sync"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -56,8 +58,16 @@ type Provider struct {
 // struct whose fields are the configuration.
 func New[D, C any](info Info, open func(ctx context.Context, config C) (D, error)) *Provider {
 	d := reflect.TypeFor[D]()
+	// Every call asks for its operation, and asking a type costs as much as the call.
+	offered := sync.OnceValue(func() map[*op.Op]bool {
+		m := make(map[*op.Op]bool, len(info.Family.Ops))
+		for _, o := range info.Family.Ops {
+			m[o] = o.Offered(d)
+		}
+		return m
+	})
 	return &Provider{Info: info, Config: op.TypeOf(reflect.TypeFor[C]()),
-		offers: func(o *op.Op) bool { return o.Offered(d) },
+		offers: func(o *op.Op) bool { return offered()[o] },
 		open:   func(ctx context.Context, c any) (any, error) { return open(ctx, c.(C)) }}
 }
 
@@ -90,7 +100,9 @@ func (p *Provider) Open(ctx context.Context, name string, config map[string]any,
 	if err == nil {
 		var d any
 		if d, err = p.open(ctx, c); err == nil {
-			return &Conn{Provider: p, Name: name, driver: d, handle: op.Chain(chain...)}, nil
+			c := &Conn{Provider: p, Name: name, driver: d}
+			c.handle = op.Chain(append(slices.Clip(chain), c.offered)...)
+			return c, nil
 		}
 	}
 	e := *op.AsError(err)
@@ -111,33 +123,56 @@ type Conn struct {
 
 	driver any
 	handle op.Handler
+
+	close   sync.Once
+	failed  error // of the one close
+	onClose []func()
 }
 
 // Driver returns the driver itself: to hand it to its own package, never to
 // call operations past the chain.
 func (c *Conn) Driver() any { return c.driver }
 
-// Close releases what the driver holds.
+// Close releases what the driver holds. Closing again does nothing and gives
+// the same answer.
 func (c *Conn) Close() error {
-	if d, ok := c.driver.(io.Closer); ok {
-		return d.Close()
-	}
-	return nil
+	c.close.Do(func() {
+		if d, ok := c.driver.(io.Closer); ok {
+			c.failed = d.Close()
+		}
+		for _, f := range c.onClose {
+			f()
+		}
+	})
+	return c.failed
 }
 
+// OnClose has f called once the connection is closed: for who keeps track of
+// connections. It must be called before the connection is handed on.
+func (c *Conn) OnClose(f func()) { c.onClose = append(c.onClose, f) }
+
 func (c *Conn) request(o *op.Op, in any) (*op.Request, error) {
-	r := &op.Request{Op: o, Provider: c.Provider.Name, Connection: c.Name, Driver: c.driver}
-	var err error
+	r := &op.Request{Op: o, Provider: c.Provider.Name, Connection: c.Name, Driver: c.driver, In: in}
 	if !c.Provider.Offers(o) {
-		err = op.Errorf(op.Unsupported, "%s does not have %s%s", c.Provider.Title, o.Name, because(c.Provider.Missing[o.Name]))
-	} else {
-		r.In, err = o.In().Complete(in)
+		return r, nil // offered will say so
 	}
+	complete, err := o.In().Complete(in)
 	if err != nil {
 		e := op.AsError(err)
 		return nil, &op.Error{Kind: e.Kind, Provider: c.Provider.Name, Op: o.Name, Message: e.Message, Err: e.Err}
 	}
+	r.In = complete
 	return r, nil
+}
+
+// offered refuses what the provider does not have. It is the last of the
+// chain, so that an interceptor can say who does have it.
+func (c *Conn) offered(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+	if p := c.Provider; !p.Offers(r.Op) {
+		return nil, &op.Error{Kind: op.Unsupported, Provider: p.Name, Op: r.Op.Name,
+			Message: fmt.Sprintf("%s does not have %s%s", p.Title, r.Op.Name, because(p.Missing[r.Op.Name]))}
+	}
+	return next(ctx, r)
 }
 
 func because(reason string) string {
@@ -161,6 +196,9 @@ func (c *Conn) Do(ctx context.Context, o *op.Op, in any) (any, error) {
 func (c *Conn) Pages(ctx context.Context, o *op.Op, in any) iter.Seq2[*op.Page, error] {
 	return func(yield func(*op.Page, error) bool) {
 		first, err := c.request(o, in)
+		if err == nil && o.Shape != op.ShapeList {
+			err = &op.Error{Kind: op.InvalidArgument, Provider: c.Provider.Name, Op: o.Name, Message: fmt.Sprintf("%s is no list", o)}
+		}
 		if err != nil {
 			yield(nil, err)
 			return
