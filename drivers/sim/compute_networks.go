@@ -25,7 +25,7 @@ const (
 // go that are not told otherwise.
 const (
 	defaultNetwork = "net-default"
-	defaultCIDR    = "172.31.0.0/16"
+	defaultCIDR    = "172.16.0.0/12"
 )
 
 // putDefaultNetwork makes the network that every cloud begins with.
@@ -34,9 +34,9 @@ func putDefaultNetwork(tx *txn) {
 	at := netip.MustParsePrefix(defaultCIDR).Addr()
 	for i, l := range locations() {
 		b := at.As4()
-		b[2] = byte(i * 16)
+		b[1] += byte(i)
 		subnets.put(tx, "subnet-"+l.ID, subnetRecord{Public: true, Subnet: compute.Subnet{ID: "subnet-" + l.ID, Name: "default-" + l.ID,
-			Network: defaultNetwork, CIDR: netip.PrefixFrom(netip.AddrFrom4(b), 20).String(), Location: l.ID}})
+			Network: defaultNetwork, CIDR: netip.PrefixFrom(netip.AddrFrom4(b), 16).String(), Location: l.ID}})
 	}
 }
 

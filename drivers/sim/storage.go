@@ -384,7 +384,11 @@ func (d storageDriver) putObject(ctx context.Context, in storage.PutObject, toke
 // flow copies a body until its end, and reports how long it was; another
 // length than size, where that is known, is an error.
 func flow(ctx context.Context, to io.Writer, body io.Reader, size *int64) (n int64, err error) {
-	buf := make([]byte, 128<<10)
+	room := int64(128 << 10)
+	if size != nil {
+		room = min(room, *size+1) // one more, to see that it is not longer
+	}
+	buf := make([]byte, room)
 	for {
 		if err := ctx.Err(); err != nil {
 			return n, err
