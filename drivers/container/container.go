@@ -30,7 +30,7 @@ var Family = op.NewFamily("container", "Containers",
 		op.Do("destroy_cluster", ClusterDestroyer.DestroyCluster, op.Deletes, "Destroy a cluster. Nothing may run on it.").On("cluster", "destroy"),
 
 		op.List("list_images", ImageLister.ListImages, "List the images that are there to deploy from."),
-		op.Call("pull_image", ImagePuller.PullImage, op.Creates, "Get an image from its registry.").Repeatable(),
+		op.Call("pull_image", ImagePuller.PullImage, op.Creates, "Get an image from its registry.").Repeatable().Unhurried(),
 		op.Do("delete_image", ImageDeleter.DeleteImage, op.Deletes, "Delete an image. No container may use it.").On("image", "delete"),
 
 		op.List("list_containers", ContainerLister.ListContainers, "List the containers, of all clusters or of one, stopped ones too.").On("cluster", "list_containers"),
@@ -41,7 +41,7 @@ var Family = op.NewFamily("container", "Containers",
 		op.Do("restart_container", ContainerRestarter.RestartContainer, op.Changes, "Stop a container and start it again.").On("container", "restart"),
 		op.Do("destroy_container", ContainerDestroyer.DestroyContainer, op.Deletes, "Stop a container and remove it.").On("container", "destroy"),
 		op.Stream("get_container_logs", LogReader.GetContainerLogs, "Read what a container wrote, line by line, and with follow what it writes.").On("container", "logs"),
-		op.Call("exec_container", Execer.ExecContainer, op.Changes, "Run a command in a container and wait for it. An exit status other than 0 is an answer, not an error.").On("container", "exec"),
+		op.Call("exec_container", Execer.ExecContainer, op.Changes, "Run a command in a container and wait for it. An exit status other than 0 is an answer, not an error.").On("container", "exec").Unhurried(),
 
 		op.List("list_repositories", RepositoryLister.ListRepositories, "List a registry's repositories."),
 		op.List("list_tags", TagLister.ListTags, "List a repository's tags.").On("repository", "list_tags"),

@@ -49,6 +49,10 @@ type Op struct {
 	// that it may be repeated when nobody knows whether the first try had effect.
 	Idempotent bool
 
+	// Lasting says that one call may take as long as the data or the command
+	// that it handles needs, so that no time limit for a call applies.
+	Lasting bool
+
 	iface, in, out reflect.Type // out is nil for ShapeDo
 	invoke         func(ctx context.Context, r *Request) (any, error)
 	types          func() (in, out *Type)
@@ -128,6 +132,12 @@ func (o *Op) On(receiver, method string) *Op {
 // Repeatable marks a row that changes or creates as [Op.Idempotent].
 func (o *Op) Repeatable() *Op {
 	o.Idempotent = true
+	return o
+}
+
+// Unhurried marks a row as [Op.Lasting]. Rows with a stream are so by themselves.
+func (o *Op) Unhurried() *Op {
+	o.Lasting = true
 	return o
 }
 
