@@ -1,0 +1,265 @@
+package builtins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.starlark.net/starlark"
+
+	"github.com/cloudlark/cloudlark/builtins/lib"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// A run is one execution of a script.
+type run struct {
+	Options
+	main   *scope
+	cancel context.CancelCauseFunc
+
+	predeclared starlark.StringDict
+	budget      atomic.Int64 // steps left
+	printed     atomic.Int64
+	slots       chan struct{} // of parallel threads
+
+	mu      sync.Mutex
+	loaded  map[string]*loading
+	closers map[io.Closer]struct{} // what the script forgot to close
+	streams streams
+
+	watch sync.WaitGroup
+}
+
+// A limitError ends a run: no attempt catches it.
+type limitError struct{ msg string }
+
+func (e *limitError) Error() string { return e.msg }
+
+func newRun(ctx context.Context, o Options) *run {
+	if o.Stdout == nil {
+		o.Stdout = io.Discard
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Limits.Steps == 0 || o.Limits.Steps > math.MaxInt64 {
+		o.Limits.Steps = math.MaxInt64
+	}
+	if o.Limits.Parallel <= 0 {
+		o.Limits.Parallel = 64
+	}
+	r := &run{Options: o, loaded: map[string]*loading{}, closers: map[io.Closer]struct{}{}, streams: streams{open: map[io.Reader]*stream{}}, slots: make(chan struct{}, o.Limits.Parallel)}
+	r.budget.Store(int64(o.Limits.Steps))
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	r.main = r.scope(ctx, nil, "main")
+	r.predeclared = r.names()
+	if o.Limits.Memory > 0 {
+		r.watch.Go(func() { r.watchMemory(ctx) })
+	}
+	return r
+}
+
+// close ends whatever the script left open.
+func (r *run) close() {
+	r.cancel(nil)
+	r.watch.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.closers {
+		c.Close()
+	}
+	clear(r.closers)
+}
+
+func (r *run) keep(c io.Closer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closers[c] = struct{}{}
+}
+
+func (r *run) forget(c io.Closer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.closers, c)
+}
+
+// stop ends the run for good.
+func (r *run) stop(format string, args ...any) {
+	r.cancel(&limitError{fmt.Sprintf(format, args...)})
+}
+
+const memoryMetric = "/memory/classes/heap/objects:bytes"
+
+// watchMemory stops the run when the process's heap has grown by more than the
+// limit. It samples, so a single operation must not be able to take all memory:
+// that is what builtins/guard sees to.
+func (r *run) watchMemory(ctx context.Context) {
+	sample := []metrics.Sample{{Name: memoryMetric}}
+	metrics.Read(sample)
+	base := sample[0].Value.Uint64()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(sample)
+		if now := sample[0].Value.Uint64(); now > base && now-base > uint64(r.Limits.Memory) {
+			r.stop("the script needs more memory than its limit of %d MiB", r.Limits.Memory>>20)
+			return
+		}
+	}
+}
+
+// A scope is one thread of a run.
+type scope struct {
+	*run
+	ctx    context.Context
+	thread *starlark.Thread
+	parent *scope
+	depth  int   // how many calls of parallel it is in
+	taken  int64 // steps, from the run's budget
+
+	mu       sync.Mutex
+	ended    bool
+	children map[*scope]struct{} // while it waits for them in parallel
+	failed   error               // what an iterator could not return
+	unwatch  func() bool
+}
+
+const scopeKey = "cloudlark.scope"
+
+// stepQuantum is how many steps a thread takes from the run's budget at a time.
+const stepQuantum = 100_000
+
+func (r *run) scope(ctx context.Context, parent *scope, name string) *scope {
+	s := &scope{run: r, ctx: ctx, parent: parent}
+	s.thread = &starlark.Thread{Name: name, Print: s.print, Load: s.load, OnMaxSteps: s.moreSteps}
+	s.thread.SetLocal(scopeKey, s)
+	lib.SetContext(s.thread, ctx)
+	if parent != nil {
+		s.depth = parent.depth + 1
+	}
+	s.moreSteps(s.thread)
+	s.unwatch = context.AfterFunc(ctx, func() { s.thread.Cancel(context.Cause(ctx).Error()) })
+	return s
+}
+
+// scopeOf returns the scope of a thread that this package made.
+func scopeOf(t *starlark.Thread) *scope { return t.Local(scopeKey).(*scope) }
+
+// end gives back the steps that the thread did not take.
+func (s *scope) end() {
+	s.unwatch()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	s.budget.Add(s.taken - int64(s.thread.ExecutionSteps()))
+}
+
+// moreSteps takes steps from the run's budget, when the thread has used up what it had.
+func (s *scope) moreSteps(t *starlark.Thread) {
+	n := min(s.budget.Load(), stepQuantum)
+	if n <= 0 || s.budget.Add(-n) < 0 {
+		s.stop("the script took more than its limit of %d steps", s.Limits.Steps)
+		t.Cancel("too many steps")
+		n = stepQuantum // to come to the cancellation
+	}
+	s.taken += n
+	t.SetMaxExecutionSteps(uint64(s.taken))
+}
+
+// steps returns how many the run has taken; the main thread is at rest.
+func (r *run) steps() uint64 {
+	left := r.budget.Load() + r.main.taken - int64(r.main.thread.ExecutionSteps())
+	return r.Limits.Steps - uint64(left)
+}
+
+func (s *scope) print(t *starlark.Thread, msg string) {
+	if n := s.printed.Add(int64(len(msg)) + 1); s.Limits.Output > 0 && n > s.Limits.Output {
+		s.stop("the script printed more than its limit of %d bytes", s.Limits.Output)
+		t.Cancel("too much output")
+		return
+	}
+	io.WriteString(s.Stdout, msg+"\n")
+}
+
+// raise makes the script fail with err at the line where it is.
+//
+// An iterator cannot return an error, so it ends early, and raise cancels the
+// thread that iterates, which the interpreter notices before the next step;
+// err is put in place of the cancellation by attempt, or at the end of the run.
+// Which thread iterates the iterator is not told either. It is the one that
+// made the list; or, if that has ended and handed the list on, its parent; or,
+// if that waits in parallel, one of its children: then all of them are
+// cancelled, since the first error of parallel cancels the rest anyway.
+func (s *scope) raise(err error) {
+	s.mu.Lock()
+	ended, children := s.ended, s.children
+	if !ended && len(children) == 0 {
+		if s.failed == nil {
+			s.failed = err
+		}
+		s.thread.Cancel(err.Error())
+	}
+	s.mu.Unlock()
+	switch {
+	case ended && s.parent != nil:
+		s.parent.raise(err)
+	case len(children) > 0:
+		for c := range children {
+			c.raise(err)
+		}
+	}
+}
+
+// raised returns err, or what was raised in its place. caught says that the
+// script goes on.
+func (s *scope) raised(err error, caught bool) error {
+	if context.Cause(s.ctx) != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		return err
+	}
+	failed := s.failed
+	if e, ok := errors.AsType[*starlark.EvalError](err); ok {
+		failed = &raisedError{failed, e.CallStack}
+	}
+	if caught {
+		s.failed = nil
+		s.thread.Uncancel()
+	}
+	return failed
+}
+
+// A raisedError is an iterator's error with the place where it stopped the script.
+type raisedError struct {
+	error
+	stack starlark.CallStack
+}
+
+func (e *raisedError) Unwrap() error { return e.error }
+
+// ended reports what ended the run for good, or nil: a limit, or whoever started it.
+func (s *scope) stopped() error {
+	cause := context.Cause(s.ctx)
+	if cause == nil {
+		return nil
+	}
+	if l, ok := errors.AsType[*limitError](cause); ok {
+		return &op.Error{Kind: op.QuotaExceeded, Message: l.msg, Err: l}
+	}
+	return op.AsError(cause)
+}

@@ -1,0 +1,155 @@
+package builtins
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"go.starlark.net/starlark"
+
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// maxRead is how much of a stream a script may hold at once.
+const maxRead = 64 << 20
+
+// A stream is bytes that flow: the body of an object. It is read once. The run
+// closes what the script forgets to.
+type stream struct {
+	scope *scope
+	name  string
+	buf   *bufio.Reader
+	close func() error
+}
+
+// stream makes a value of an open body. Asked for again, the body gives the same stream.
+func (s *scope) stream(body any, name string) (starlark.Value, error) {
+	r, ok := body.(io.Reader)
+	if !ok {
+		return starlark.None, nil
+	}
+	s.streams.Lock()
+	defer s.streams.Unlock()
+	if st := s.streams.open[r]; st != nil {
+		return st, nil
+	}
+	st := &stream{scope: s, name: name, buf: bufio.NewReader(r)}
+	st.close = sync.OnceValue(func() error {
+		s.forget(st)
+		if c, ok := r.(io.Closer); ok {
+			return c.Close()
+		}
+		return nil
+	})
+	s.streams.open[r] = st
+	s.keep(st)
+	return st, nil
+}
+
+// streams are those that the run has made, by their bodies.
+type streams struct {
+	sync.Mutex
+	open map[io.Reader]*stream
+}
+
+// Read makes stream an io.Reader, so that a body can be put as it comes.
+func (s *stream) Read(p []byte) (int, error) { return s.buf.Read(p) }
+func (s *stream) Close() error               { return s.close() }
+
+func (s *stream) String() string        { return "<stream " + s.name + ">" }
+func (s *stream) Type() string          { return "stream" }
+func (s *stream) Freeze()               {}
+func (s *stream) Truth() starlark.Bool  { return true }
+func (s *stream) Hash() (uint32, error) { return 0, errors.New("unhashable type: stream") }
+func (s *stream) AttrNames() []string   { return []string{"close", "lines", "read", "text"} }
+
+func (s *stream) Attr(name string) (starlark.Value, error) {
+	switch name {
+	case "read":
+		return starlark.NewBuiltin("read", s.readBytes), nil
+	case "text":
+		return starlark.NewBuiltin("text", func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			v, err := s.readBytes(t, b, args, kwargs)
+			if err != nil {
+				return nil, err
+			}
+			return starlark.String(v.(starlark.Bytes)), nil
+		}), nil
+	case "lines":
+		return starlark.NewBuiltin("lines", func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
+				return nil, err
+			}
+			return &lines{s, scopeOf(t)}, nil
+		}), nil
+	case "close":
+		return starlark.NewBuiltin("close", func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
+				return nil, err
+			}
+			return starlark.None, s.Close()
+		}), nil
+	}
+	return nil, op.Errorf(op.InvalidArgument, "stream has no attribute %q%s", name, op.DidYouMean(name, s.AttrNames()))
+}
+
+// readBytes reads at most n bytes, or all there are.
+func (s *stream) readBytes(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	n := -1
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "n?", &n); err != nil {
+		return nil, err
+	}
+	if n > maxRead {
+		return nil, op.Errorf(op.InvalidArgument, "%s: at most %d MiB are read at once", b.Name(), maxRead>>20)
+	}
+	limit := int64(maxRead + 1)
+	if n >= 0 {
+		limit = int64(n)
+	}
+	data, err := io.ReadAll(io.LimitReader(s.buf, limit))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxRead {
+		return nil, op.Errorf(op.InvalidArgument, "%s: there are more than %d MiB: read them by lines(), in parts by read(n), or hand the stream to write_file or put_object", b.Name(), maxRead>>20)
+	}
+	return starlark.Bytes(data), nil
+}
+
+// lines yields a stream's lines, without their ends.
+type lines struct {
+	s     *stream
+	scope *scope
+}
+
+func (l *lines) String() string             { return "<lines of " + l.s.name + ">" }
+func (l *lines) Type() string               { return "lines" }
+func (l *lines) Freeze()                    {}
+func (l *lines) Truth() starlark.Bool       { return true }
+func (l *lines) Hash() (uint32, error)      { return 0, errors.New("unhashable type: lines") }
+func (l *lines) Iterate() starlark.Iterator { return l }
+func (l *lines) Done()                      {}
+
+func (l *lines) Next(p *starlark.Value) bool {
+	var line []byte
+	for {
+		part, prefix, err := l.s.buf.ReadLine()
+		line = append(line, part...)
+		if len(line) > maxRead {
+			err = op.Errorf(op.InvalidArgument, "a line has more than %d MiB", maxRead>>20)
+		}
+		if err == io.EOF && len(line) == 0 {
+			return false
+		}
+		if err != nil && err != io.EOF {
+			l.scope.raise(fmt.Errorf("%s: %w", l.s.name, err))
+			return false
+		}
+		if !prefix {
+			*p = starlark.String(line)
+			return true
+		}
+	}
+}
