@@ -217,7 +217,7 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 	}, "list_supported_algorithms")
 	s.test(t, "nothing", func(t *testing.T) { step(t, lb.UpdateBalancer{}, func(*lb.Balancer) {}) })
 	s.test(t, "refuse port", func(t *testing.T) {
-		wantKind(t, drivers.Do(t.Context(), s.conn, lb.UpdateBalancer{Balancer: before.ID, Port: 70000}), op.InvalidArgument)
+		s.refuse(t, lb.UpdateBalancer{Balancer: before.ID, Port: 70000}, op.InvalidArgument)
 	})
 }
 
