@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -298,7 +299,7 @@ func (f *folder) open(ctx context.Context, readOnly bool, do func(db *bbolt.DB) 
 	pause := 100 * time.Microsecond
 	for {
 		db, err = bbolt.Open(f.database(), 0o600, options)
-		if !errors.Is(err, bbolt.ErrTimeout) {
+		if !errors.Is(err, bolterrors.ErrTimeout) {
 			break
 		}
 		select {

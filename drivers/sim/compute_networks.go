@@ -242,7 +242,7 @@ func (d computeDriver) DestroySubnet(ctx context.Context, in compute.DestroySubn
 // A lease says who has an IP address.
 type lease struct {
 	Holder string    `json:"holder"`
-	Until  time.Time `json:"until,omitzero"` // it may be given to another then
+	Until  time.Time `json:"until,omitzero"` // it ends then, and is removed soon after
 }
 
 func (l lease) current(now time.Time) bool { return l.Until.IsZero() || now.Before(l.Until) }
@@ -255,7 +255,7 @@ func leaseKey(space string, ip netip.Addr) string {
 
 // obtain leases a free address of a range to somebody. The search begins
 // behind the last one, so that an address is not soon somebody else's.
-func obtain(tx *txn, now time.Time, space string, within netip.Prefix, last netip.Addr, holder string) (netip.Addr, error) {
+func obtain(tx *txn, space string, within netip.Prefix, last netip.Addr, holder string) (netip.Addr, error) {
 	// As in real clouds, the first four addresses are the network's own, and the last its broadcast.
 	first := within.Addr()
 	for range 4 {
@@ -270,7 +270,7 @@ func obtain(tx *txn, now time.Time, space string, within netip.Prefix, last neti
 			ip = first
 		}
 		key := leaseKey(space, ip)
-		if l, ok := leases.get(tx, key); !ok || !l.current(now) {
+		if _, taken := leases.get(tx, key); !taken {
 			leases.put(tx, key, lease{Holder: holder})
 			return ip, nil
 		}
@@ -289,6 +289,7 @@ func endLease(tx *txn, at time.Time, space, ip string) {
 	if l, ok := leases.get(tx, key); ok {
 		l.Until = at
 		leases.put(tx, key, l)
+		expire(tx, at, string(leases), key)
 	}
 }
 
@@ -304,11 +305,11 @@ var (
 )
 
 // obtainIn leases a free address of a space to somebody.
-func obtainIn(tx *txn, now time.Time, s space, holder string) (string, error) {
+func obtainIn(tx *txn, s space, holder string) (string, error) {
 	key := "last address " + s.name
 	last, _ := meta.get(tx, key)
 	from, _ := netip.ParseAddr(last) // none yet: the search begins at the start
-	ip, err := obtain(tx, now, s.name, netip.MustParsePrefix(s.cidr), from, holder)
+	ip, err := obtain(tx, s.name, netip.MustParsePrefix(s.cidr), from, holder)
 	if err != nil {
 		return "", err
 	}
@@ -332,7 +333,7 @@ func (d computeDriver) connect(tx *txn, now time.Time, n *compute.Node, in compu
 		if err != nil {
 			return err
 		}
-		ip, err := obtain(tx, now, s.ID, within, s.Last, n.ID)
+		ip, err := obtain(tx, s.ID, within, s.Last, n.ID)
 		if err != nil {
 			return err
 		}
@@ -349,7 +350,7 @@ func (d computeDriver) connect(tx *txn, now time.Time, n *compute.Node, in compu
 		public = *in.PublicAddress
 	}
 	if public {
-		ip, err := obtainIn(tx, now, publicSpace, n.ID)
+		ip, err := obtainIn(tx, publicSpace, n.ID)
 		if err != nil {
 			return err
 		}
@@ -667,7 +668,7 @@ func (d computeDriver) AllocateAddress(ctx context.Context, in compute.AllocateA
 			return "", err
 		}
 		id := nextID(tx, "addr")
-		ip, err := obtainIn(tx, now, publicSpace, id)
+		ip, err := obtainIn(tx, publicSpace, id)
 		if err != nil {
 			return "", err
 		}

@@ -199,16 +199,17 @@ func (d containerDriver) ListRepositories(ctx context.Context, in container.List
 }
 
 func (d containerDriver) ListTags(ctx context.Context, in container.ListTags) iter.Seq2[container.Tag, error] {
-	r, err := findRepository(in.Repository)
-	var all []container.Tag
-	for _, tag := range r.tags {
-		all = append(all, container.Tag{Repository: r.name, Name: tag, Digest: r.digest(tag), Size: r.size, CreatedAt: built})
-	}
-	return op.Pages(ctx, func(ctx context.Context, cursor string) (items []container.Tag, next string, _ error) {
-		err := d.request(ctx, func() error {
-			if err == nil {
-				items, next, err = slicePage(all, cursor, d.config.PageSize)
+	return op.Pages(ctx, func(ctx context.Context, cursor string) (items []container.Tag, next string, err error) {
+		err = d.request(ctx, func() error {
+			r, err := findRepository(in.Repository)
+			if err != nil {
+				return err
 			}
+			var all []container.Tag
+			for _, tag := range r.tags {
+				all = append(all, container.Tag{Repository: r.name, Name: tag, Digest: r.digest(tag), Size: r.size, CreatedAt: built})
+			}
+			items, next, err = slicePage(all, cursor, d.config.PageSize)
 			return err
 		})
 		return items, next, err

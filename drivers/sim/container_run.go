@@ -183,7 +183,7 @@ func (d containerDriver) DeployContainer(ctx context.Context, in container.Deplo
 			c.RestartPolicy = container.RestartNo
 		}
 		for range c.Replicas {
-			ip, err := obtainIn(tx, now, containerSpace, c.ID)
+			ip, err := obtainIn(tx, containerSpace, c.ID)
 			if err != nil {
 				return "", err
 			}

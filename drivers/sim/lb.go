@@ -189,7 +189,7 @@ func (d lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.
 			return "", err
 		}
 		b.ID = nextID(tx, "lb")
-		if b.Address, err = obtainIn(tx, now, publicSpace, b.ID); err != nil {
+		if b.Address, err = obtainIn(tx, publicSpace, b.ID); err != nil {
 			return "", err
 		}
 		balancers.put(tx, b.ID, b)

@@ -69,16 +69,19 @@ type expiry struct{ Table, Key string }
 
 // expire lets a record end at a time. There is no way back.
 func expire(tx *txn, at time.Time, table, key string) {
-	expiries.put(tx, fmt.Sprintf("%020d %s %s", at.UnixNano(), table, key), expiry{table, key})
+	expiries.put(tx, instant(at)+" "+table+" "+key, expiry{table, key})
 }
+
+// instant writes a time so that later ones sort later.
+func instant(t time.Time) string { return fmt.Sprintf("%020d", t.UnixNano()) }
 
 // sweep removes some of the records that have ended: few, so that no request
 // pays for all others.
 func (w *world) sweep(tx *txn, now time.Time) {
 	ended := map[string]expiry{}
-	until := fmt.Sprintf("%020d", now.UnixNano())
+	until := instant(now)
 	for at, e := range expiries.from(tx, "") {
-		if at > until || len(ended) == 32 {
+		if at[:len(until)] > until || len(ended) == 32 {
 			break
 		}
 		ended[at] = e
