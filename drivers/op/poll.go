@@ -19,6 +19,9 @@ func Poll(ctx context.Context, interval time.Duration, check func(ctx context.Co
 			return ctx.Err()
 		case <-timer.C:
 		}
+		if err := ctx.Err(); err != nil { // both may have come
+			return err
+		}
 		if done, err := check(ctx); done || err != nil {
 			return err
 		}

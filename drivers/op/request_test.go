@@ -339,8 +339,10 @@ func TestOpDescribes(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	ctx := op.WithToken(t.Context(), "mine")
-	if op.Token(ctx) != "mine" || op.Token(ctx) != "mine" {
-		t.Error("the token is lost")
+	for range 2 {
+		if got := op.Token(ctx); got != "mine" {
+			t.Errorf("the token has become %q", got)
+		}
 	}
 	if a, b := op.Token(t.Context()), op.Token(t.Context()); a == "" || a == b {
 		t.Errorf("made-up tokens are %q and %q", a, b)
