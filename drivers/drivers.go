@@ -100,7 +100,7 @@ func (p *Provider) Open(ctx context.Context, name string, config map[string]any,
 	if err == nil {
 		var d any
 		if d, err = p.open(ctx, c); err == nil {
-			c := &Conn{Provider: p, Name: name, driver: d}
+			c := &Conn{Provider: p, Name: name, driver: d, closing: &closing{}}
 			c.handle = op.Chain(append(slices.Clip(chain), c.offered)...)
 			return c, nil
 		}
@@ -124,9 +124,14 @@ type Conn struct {
 	driver any
 	handle op.Handler
 
-	close   sync.Once
-	failed  error // of the one close
-	onClose []func()
+	closing *closing // shared with what With made
+}
+
+// closing is what closes a driver once.
+type closing struct {
+	once  sync.Once
+	err   error
+	hooks []func()
 }
 
 // Driver returns the driver itself: to hand it to its own package, never to
@@ -136,20 +141,31 @@ func (c *Conn) Driver() any { return c.driver }
 // Close releases what the driver holds. Closing again does nothing and gives
 // the same answer.
 func (c *Conn) Close() error {
-	c.close.Do(func() {
+	c.closing.once.Do(func() {
 		if d, ok := c.driver.(io.Closer); ok {
-			c.failed = d.Close()
+			c.closing.err = d.Close()
 		}
-		for _, f := range c.onClose {
+		for _, f := range c.closing.hooks {
 			f()
 		}
 	})
-	return c.failed
+	return c.closing.err
 }
 
 // OnClose has f called once the connection is closed: for who keeps track of
 // connections. It must be called before the connection is handed on.
-func (c *Conn) OnClose(f func()) { c.onClose = append(c.onClose, f) }
+func (c *Conn) OnClose(f func()) { c.closing.hooks = append(c.closing.hooks, f) }
+
+// With returns the same connection behind further interceptors, outside of
+// those that it has. The two share the driver: closing one closes both.
+func (c *Conn) With(chain ...op.Interceptor) *Conn {
+	d := *c
+	for _, f := range slices.Backward(chain) {
+		next := d.handle
+		d.handle = func(ctx context.Context, r *op.Request) (any, error) { return f(ctx, r, next) }
+	}
+	return &d
+}
 
 func (c *Conn) request(o *op.Op, in any) (*op.Request, error) {
 	r := &op.Request{Op: o, Provider: c.Provider.Name, Connection: c.Name, Driver: c.driver, In: in}

@@ -56,12 +56,31 @@ func TestCloseOnce(t *testing.T) {
 	c := openTiny(t, d)
 	told := 0
 	c.OnClose(func() { told++ })
-	for range 2 {
+	for _, c := range []*drivers.Conn{c, c.With()} {
 		if err := c.Close(); err == nil || err.Error() != "busy" {
 			t.Error(err)
 		}
 	}
 	if d.closed != 1 || told != 1 {
 		t.Errorf("closed %d times, told %d times; want once", d.closed, told)
+	}
+}
+
+func TestWith(t *testing.T) {
+	var seen []string
+	mark := func(name string) op.Interceptor {
+		return func(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+			seen = append(seen, name)
+			return next(ctx, r)
+		}
+	}
+	c := openTiny(t, &rebooter{}, mark("inner"))
+	for _, c := range []*drivers.Conn{c.With(mark("a"), mark("b")), c} {
+		if err := drivers.Do(t.Context(), c, compute.RebootNode{Node: "n"}); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"a", "b", "inner", "inner"}; !slices.Equal(seen, want) {
+		t.Errorf("%v, want %v", seen, want)
 	}
 }
