@@ -70,23 +70,12 @@ func (s *containerSuite) image(t *testing.T) string {
 func (s *containerSuite) cluster(t *testing.T) string {
 	t.Helper()
 	if s.home == "" && s.offers("create_cluster") {
-		c := call[container.Cluster](t, s.conn, s.newCluster(t, container.CreateCluster{}))
+		c := call[container.Cluster](t, s.conn, container.CreateCluster{Name: s.name("cluster")})
 		s.cleanup(s.root, container.DestroyCluster{Cluster: c.ID})
 		s.clusterRuns(t, c.ID)
 		s.home = c.ID
 	}
 	return s.home
-}
-
-func (s *containerSuite) newCluster(t testing.TB, in container.CreateCluster) container.CreateCluster {
-	t.Helper()
-	if in.Name == "" {
-		in.Name = s.name("cluster")
-	}
-	if s.Cluster != nil {
-		in = s.Cluster(t, in).(container.CreateCluster)
-	}
-	return in
 }
 
 func (s *containerSuite) clusterRuns(t *testing.T, id string) container.Cluster {
@@ -142,7 +131,7 @@ func (s *containerSuite) locations(t *testing.T) {
 }
 
 func (s *containerSuite) clusters(t *testing.T) {
-	in := s.newCluster(t, container.CreateCluster{Tags: map[string]string{"cloudlark-run": s.run}})
+	in := container.CreateCluster{Name: s.name("cluster"), Tags: map[string]string{"cloudlark-run": s.run}}
 	c := call[container.Cluster](t, s.conn, in)
 	s.cleanup(t, container.DestroyCluster{Cluster: c.ID})
 	if c.Name != in.Name || !tagged(c.Tags, in.Tags) || c.State != container.Pending && c.State != container.Running {
@@ -161,7 +150,7 @@ func (s *containerSuite) clusters(t *testing.T) {
 	}, "list_clusters")
 	s.test(t, "idempotent", func(t *testing.T) {
 		idempotent[container.Cluster](t, s.suite, sameName(s.name("once"), s.name("once"), func(name string) any {
-			return s.newCluster(t, container.CreateCluster{Name: name})
+			return container.CreateCluster{Name: name}
 		}), func(id string) any { return container.DestroyCluster{Cluster: id} })
 	})
 	s.test(t, "in_use", func(t *testing.T) {

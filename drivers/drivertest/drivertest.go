@@ -54,6 +54,8 @@ type Harness struct {
 	// Open opens a fresh connection to the same account behind the chain, whose
 	// first interceptor is outermost. config goes over the harness's own
 	// configuration; it is nil or SmallPages. The suite closes the connection.
+	// What the provider insists on, as subnets for a balancer, Open can put into
+	// what the suite asks for by [Complete].
 	Open func(t testing.TB, config map[string]any, chain ...op.Interceptor) *drivers.Conn
 
 	// Timeout bounds the wait for one change that takes time; a minute if zero.
@@ -93,11 +95,6 @@ type Harness struct {
 	// really run.
 	Command, Shell []string
 	Runs           bool
-
-	// Balancer and Cluster, if not nil, complete what the suite creates a balancer or cluster
-	// from: the subnets or the machine size that the provider insists on.
-	Balancer func(t testing.TB, in any) any
-	Cluster  func(t testing.TB, in any) any
 }
 
 // suite is one run of a family's tests.

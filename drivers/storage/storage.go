@@ -141,7 +141,7 @@ type PutObject struct {
 	Bucket       string            `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name         string            `json:"name" op:"required" ref:"object" help:"The object's name."`
 	Body         io.Reader         `json:"body" op:"required" help:"The bytes: a stream, a string or bytes."`
-	Size         *int64            `json:"size,omitzero" unit:"bytes" help:"How many there are, if known beforehand. A body of another length is an error, and nothing is written."`
+	Size         *int64            `json:"size,omitzero" unit:"bytes" help:"How many there are, if known beforehand. A body of another length is an invalid_argument error, and nothing is written."`
 	ContentType  string            `json:"content_type,omitzero" help:"The MIME type; application/octet-stream if not given."`
 	Metadata     map[string]string `json:"metadata,omitzero" help:"Its own metadata; names are lower case."`
 	StorageClass string            `json:"storage_class,omitzero" help:"The provider's word; its default if not given."`
