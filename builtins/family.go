@@ -105,11 +105,31 @@ func (c *connection) Attr(name string) (starlark.Value, error) {
 	return c.method(o, nil), nil
 }
 
-// method is an operation as a builtin, of the connection or of a value.
-func (c *connection) method(o *op.Op, receiver *record) *starlark.Builtin {
-	return starlark.NewBuiltin(o.Name, func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-		return c.call(scopeOf(t), o, receiver, args, kwargs)
-	})
+// A method is an operation of a connection, or of a value.
+type method struct {
+	conn     *connection
+	op       *op.Op
+	receiver *record // nil for the connection's own
+}
+
+func (c *connection) method(o *op.Op, receiver *record) *method { return &method{c, o, receiver} }
+
+// Name is what the script calls it, for messages.
+func (m *method) Name() string {
+	if m.receiver != nil {
+		return m.op.Method
+	}
+	return m.op.Name
+}
+
+func (m *method) String() string        { return "<operation " + m.op.String() + ">" }
+func (m *method) Type() string          { return "operation" }
+func (m *method) Freeze()               {}
+func (m *method) Truth() starlark.Bool  { return true }
+func (m *method) Hash() (uint32, error) { return starlark.String(m.op.Name).Hash() }
+
+func (m *method) CallInternal(t *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	return m.conn.call(scopeOf(t), m.op, m.receiver, args, kwargs)
 }
 
 // call is the way of every operation: keywords to the row's input, through the

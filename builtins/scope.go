@@ -24,6 +24,8 @@ type run struct {
 	main   *scope
 	cancel context.CancelCauseFunc
 
+	declaring bool // only what params declares is wanted
+
 	predeclared starlark.StringDict
 	budget      atomic.Int64 // steps left
 	printed     atomic.Int64
@@ -152,6 +154,12 @@ func (r *run) scope(ctx context.Context, parent *scope, name string) *scope {
 	s.moreSteps(s.thread)
 	s.unwatch = context.AfterFunc(ctx, func() { s.thread.Cancel(context.Cause(ctx).Error()) })
 	return s
+}
+
+// setContext puts another context in place: a session's next chunk.
+func (s *scope) setContext(ctx context.Context) {
+	s.ctx = ctx
+	lib.SetContext(s.thread, ctx)
 }
 
 // scopeOf returns the scope of a thread that this package made.
