@@ -219,10 +219,9 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 			}
 		}, "get_key_pair")
 		s.test(t, "list", func(t *testing.T) {
-			all := list[compute.KeyPair](t, s.conn, compute.ListKeyPairs{})
-			i := slices.IndexFunc(all, func(k compute.KeyPair) bool { return k.Name == name })
-			if i < 0 || all[i].PrivateKey != "" {
-				t.Errorf("list_key_pairs gives %+v", all)
+			got := listed(t, s.suite, compute.ListKeyPairs{}, func(k compute.KeyPair) bool { return k.Name == name })
+			if got.Fingerprint != k.Fingerprint || got.PrivateKey != "" {
+				t.Errorf("list_key_pairs says %+v, it was %+v", got, k)
 			}
 		}, "list_key_pairs")
 		s.test(t, "already_exists", func(t *testing.T) {
@@ -315,8 +314,7 @@ func (s *computeSuite) networks(t *testing.T) {
 		t.Errorf("create_network made %+v", n)
 	}
 	s.test(t, "list", func(t *testing.T) {
-		got := until(t, s.suite, "the network to be listed", finder(s.conn, compute.ListNetworks{}, func(v compute.Network) bool { return v.ID == n.ID }),
-			func(compute.Network) bool { return true })
+		got := listed(t, s.suite, compute.ListNetworks{}, func(v compute.Network) bool { return v.ID == n.ID })
 		if got.Name != n.Name || got.CIDR != n.CIDR {
 			t.Errorf("list_networks gives %+v, create_network made %+v", got, n)
 		}
@@ -485,13 +483,9 @@ func (s *computeSuite) nodes(t *testing.T) {
 	}
 	check(t, s.become(t, n.ID, compute.NodeRunning))
 	s.test(t, "list", func(t *testing.T) {
-		all := list[compute.Node](t, s.conn, compute.ListNodes{})
-		i := slices.IndexFunc(all, func(v compute.Node) bool { return v.ID == n.ID })
-		if i < 0 {
-			t.Fatal("the node is not in the list")
-		}
-		check(t, all[i])
-		filters(t, s.suite, compute.ListNodes{}, all[i])
+		got := listed(t, s.suite, compute.ListNodes{}, func(v compute.Node) bool { return v.ID == n.ID })
+		check(t, got)
+		filters(t, s.suite, compute.ListNodes{}, got)
 	}, "list_nodes")
 	s.test(t, "other_connection", func(t *testing.T) {
 		check(t, call[compute.Node](t, s.open(t, nil), compute.GetNode{Node: n.ID}))
@@ -701,9 +695,8 @@ func (s *computeSuite) volumes(t *testing.T) {
 		t.Errorf("created with %+v, it is %+v", in, v)
 	}
 	s.test(t, "list", func(t *testing.T) {
-		all := list[compute.Volume](t, s.conn, compute.ListVolumes{})
-		if !slices.ContainsFunc(all, func(w compute.Volume) bool { return w.ID == v.ID && w.Size == v.Size }) {
-			t.Errorf("list_volumes gives %+v", all)
+		if got := listed(t, s.suite, compute.ListVolumes{}, func(w compute.Volume) bool { return w.ID == v.ID }); got.Name != v.Name || got.Size != v.Size {
+			t.Errorf("list_volumes says %+v, it was %+v", got, v)
 		}
 		filters(t, s.suite, compute.ListVolumes{}, v)
 	}, "list_volumes")
@@ -833,10 +826,7 @@ func (s *computeSuite) ownImages(t *testing.T) {
 	s.become(t, node.ID, compute.NodeRunning)
 	s.test(t, "list", func(t *testing.T) {
 		for _, owner := range []string{"self", ""} {
-			all := list[compute.Image](t, s.conn, compute.ListImages{Owner: owner})
-			if !slices.ContainsFunc(all, func(v compute.Image) bool { return v.ID == i.ID }) {
-				t.Errorf("the image is not in the list with owner %q", owner)
-			}
+			listed(t, s.suite, compute.ListImages{Owner: owner}, func(v compute.Image) bool { return v.ID == i.ID })
 		}
 		filters(t, s.suite, compute.ListImages{Owner: "self"}, i)
 	}, "list_images")
@@ -931,7 +921,8 @@ func (s *computeSuite) unicode(t *testing.T) {
 		n, err := drivers.Call[compute.Node](t.Context(), s.conn, in)
 		if same(t, in.Name, n.Name, err) {
 			s.cleanup(t, compute.DestroyNode{Node: n.ID})
-			same(t, in.Name, call[compute.Node](t, s.conn, compute.GetNode{Node: n.ID}).Name, nil)
+			n = until(t, s.suite, "the node", getter[compute.Node](s.conn, compute.GetNode{Node: n.ID}), func(compute.Node) bool { return true })
+			same(t, in.Name, n.Name, nil)
 		}
 	}, "create_node", "get_node")
 	s.test(t, "volume", func(t *testing.T) {
@@ -939,7 +930,7 @@ func (s *computeSuite) unicode(t *testing.T) {
 		v, err := drivers.Call[compute.Volume](t.Context(), s.conn, in)
 		if same(t, in.Name, v.Name, err) {
 			s.cleanup(t, compute.DestroyVolume{Volume: v.ID})
-			v = call[compute.Volume](t, s.conn, compute.GetVolume{Volume: v.ID})
+			v = s.volumeIs(t, v.ID, "to be known", func(compute.Volume) bool { return true })
 			if same(t, in.Name, v.Name, nil); !tagged(v.Tags, tags) {
 				t.Errorf("with the tags %q, it has %q", tags, v.Tags)
 			}

@@ -142,9 +142,8 @@ func (s *containerSuite) clusters(t *testing.T) {
 		t.Errorf("created with %+v, it is %+v", in, c)
 	}
 	s.test(t, "list", func(t *testing.T) {
-		all := list[container.Cluster](t, s.conn, container.ListClusters{})
-		if !slices.ContainsFunc(all, func(v container.Cluster) bool { return v.ID == c.ID && v.Name == c.Name }) {
-			t.Errorf("list_clusters gives %+v", all)
+		if got := listed(t, s.suite, container.ListClusters{}, func(v container.Cluster) bool { return v.ID == c.ID }); got.Name != c.Name {
+			t.Errorf("list_clusters says %+v, it was %+v", got, c)
 		}
 		filters(t, s.suite, container.ListClusters{}, c)
 	}, "list_clusters")
@@ -200,12 +199,8 @@ func (s *containerSuite) images(t *testing.T) {
 		if pulled.ID != again.ID || pulled.Name == "" {
 			t.Errorf("pulled twice: %+v, %+v", pulled, again)
 		}
-		all := list[container.Image](t, s.conn, container.ListImages{})
-		i := slices.IndexFunc(all, func(v container.Image) bool { return v.ID == pulled.ID })
-		if i < 0 {
-			t.Fatalf("list_images gives %+v", all)
-		}
-		filters(t, s.suite, container.ListImages{}, all[i])
+		filters(t, s.suite, container.ListImages{},
+			listed(t, s.suite, container.ListImages{}, func(v container.Image) bool { return v.ID == pulled.ID }))
 		s.test(t, "delete", func(t *testing.T) {
 			until(t, s.suite, "the image to be deleted", func(ctx context.Context) (bool, error) {
 				err := drivers.Do(ctx, s.conn, container.DeleteImage{Image: pulled.ID})
@@ -269,13 +264,9 @@ func (s *containerSuite) containers(t *testing.T) {
 		t.Errorf("a running container has exit status %d", *c.ExitCode)
 	}
 	s.test(t, "list", func(t *testing.T) {
-		all := list[container.Container](t, s.conn, container.ListContainers{})
-		i := slices.IndexFunc(all, func(v container.Container) bool { return v.ID == c.ID })
-		if i < 0 {
-			t.Fatal("the container is not in the list")
-		}
-		right(t, all[i])
-		filters(t, s.suite, container.ListContainers{}, all[i])
+		got := listed(t, s.suite, container.ListContainers{}, func(v container.Container) bool { return v.ID == c.ID })
+		right(t, got)
+		filters(t, s.suite, container.ListContainers{}, got)
 	}, "list_containers")
 	s.test(t, "other_connection", func(t *testing.T) {
 		right(t, call[container.Container](t, s.open(t, nil), container.GetContainer{Container: c.ID}))
@@ -300,10 +291,7 @@ func (s *containerSuite) containers(t *testing.T) {
 			wantKind(t, err, op.Conflict)
 		}, "exec_container")
 		s.test(t, "list", func(t *testing.T) {
-			all := list[container.Container](t, s.conn, container.ListContainers{Name: c.Name})
-			if !slices.ContainsFunc(all, func(v container.Container) bool { return v.ID == c.ID && ended(v) }) {
-				t.Errorf("the stopped container's list is %+v", all)
-			}
+			listed(t, s.suite, container.ListContainers{Name: c.Name}, func(v container.Container) bool { return v.ID == c.ID && ended(v) })
 		}, "list_containers")
 		s.test(t, "start", func(t *testing.T) {
 			do(t, s.conn, container.StartContainer{Container: c.ID})

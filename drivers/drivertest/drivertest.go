@@ -418,24 +418,34 @@ func wantKind(t testing.TB, err error, kinds ...op.Kind) {
 	}
 }
 
-// until asks get until its answer is right, and returns it.
+// until asks get until its answer is right, and returns it. What is not found
+// may not be seen yet: some providers take a moment to know what they made.
 func until[Out any](t testing.TB, s *suite, what string, get func(ctx context.Context) (Out, error), right func(Out) bool) Out {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), s.Timeout)
 	defer cancel()
 	var last Out
+	var missing error
 	err := op.Poll(ctx, s.interval(), func(ctx context.Context) (bool, error) {
-		out, err := get(ctx)
-		if err != nil {
-			return false, err
+		last, missing = get(ctx)
+		if op.KindOf(missing) == op.NotFound {
+			return false, nil
 		}
-		last = out
-		return right(out), nil
+		return missing == nil && right(last), missing
 	})
-	if err != nil {
+	switch {
+	case err != nil && missing != nil:
+		t.Fatalf("waiting for %s: %v", what, missing)
+	case err != nil:
 		t.Fatalf("waiting for %s: %v; last seen: %+v", what, err, last)
 	}
 	return last
+}
+
+// listed waits until the list in has a value that is the one, and returns it.
+func listed[Out any](t testing.TB, s *suite, in any, is func(Out) bool) Out {
+	t.Helper()
+	return until(t, s, "it to be in "+describe(in), finder(s.conn, in, is), is)
 }
 
 // untilGone asks get until it answers not_found, or what has gone counts as such.

@@ -146,13 +146,9 @@ func (s *lbSuite) balancers(t *testing.T) {
 		t.Error("a running balancer has no address")
 	}
 	s.test(t, "list", func(t *testing.T) {
-		all := list[lb.Balancer](t, s.conn, lb.ListBalancers{})
-		i := slices.IndexFunc(all, func(v lb.Balancer) bool { return v.ID == b.ID })
-		if i < 0 {
-			t.Fatal("the balancer is not in the list")
-		}
-		right(t, all[i])
-		filters(t, s.suite, lb.ListBalancers{}, all[i])
+		got := listed(t, s.suite, lb.ListBalancers{}, func(v lb.Balancer) bool { return v.ID == b.ID })
+		right(t, got)
+		filters(t, s.suite, lb.ListBalancers{}, got)
 	}, "list_balancers")
 	s.test(t, "other_connection", func(t *testing.T) {
 		right(t, call[lb.Balancer](t, s.open(t, nil), lb.GetBalancer{Balancer: b.ID}))
@@ -224,15 +220,15 @@ func (s *lbSuite) members(t *testing.T) {
 	}
 	b := s.create(t, lb.CreateBalancer{Members: first})
 	b = s.running(t, b.ID)
-	listed := func(t *testing.T) []lb.Member {
+	all := func(t *testing.T) []lb.Member {
 		t.Helper()
-		all := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: b.ID})
-		for _, m := range all {
+		members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: b.ID})
+		for _, m := range members {
 			if m.Balancer != b.ID || m.Port == 0 || m.Weight == 0 || m.State == "" || m.Health == "" {
 				t.Errorf("a member is %+v", m)
 			}
 		}
-		return all
+		return members
 	}
 	// at is how many members there are at an address.
 	at := func(members []lb.Member, ip string, port int) (n int) {
@@ -244,8 +240,8 @@ func (s *lbSuite) members(t *testing.T) {
 		return n
 	}
 	s.test(t, "first", func(t *testing.T) {
-		if all := listed(t); len(all) != len(first) || first != nil && (at(all, "10.0.0.11", b.Port) != 1 || at(all, "10.0.0.12", 8080) != 1) {
-			t.Errorf("created with %+v, its members are %+v", first, all)
+		if members := all(t); len(members) != len(first) || first != nil && (at(members, "10.0.0.11", b.Port) != 1 || at(members, "10.0.0.12", 8080) != 1) {
+			t.Errorf("created with %+v, its members are %+v", first, members)
 		}
 	})
 	detach := func(t *testing.T, m lb.Member) {
@@ -276,15 +272,15 @@ func (s *lbSuite) members(t *testing.T) {
 		if plain.Port != b.Port {
 			t.Errorf("attached without a port to a balancer on %d, it is %+v", b.Port, plain)
 		}
-		if all := listed(t); at(all, "10.0.0.13", 8090) != 1 || at(all, "10.0.0.14", b.Port) != 1 || len(all) != len(first)+2 {
-			t.Errorf("the members are %+v", all)
+		if members := all(t); at(members, "10.0.0.13", 8090) != 1 || at(members, "10.0.0.14", b.Port) != 1 || len(members) != len(first)+2 {
+			t.Errorf("the members are %+v", members)
 		}
 		s.test(t, "twice", func(t *testing.T) {
 			if _, err := drivers.Call[lb.Member](t.Context(), s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: 8090}); err != nil {
 				wantKind(t, err, op.AlreadyExists)
 			}
-			if all := listed(t); at(all, "10.0.0.13", 8090) != 1 {
-				t.Errorf("the members are %+v", all)
+			if members := all(t); at(members, "10.0.0.13", 8090) != 1 {
+				t.Errorf("the members are %+v", members)
 			}
 		})
 		s.test(t, "refuse", func(t *testing.T) {
@@ -304,8 +300,8 @@ func (s *lbSuite) members(t *testing.T) {
 		})
 		s.test(t, "detach", func(t *testing.T) {
 			detach(t, m)
-			if all := listed(t); at(all, "10.0.0.14", b.Port) != 1 {
-				t.Errorf("another member went with it: %+v", all)
+			if members := all(t); at(members, "10.0.0.14", b.Port) != 1 {
+				t.Errorf("another member went with it: %+v", members)
 			}
 		}, "balancer_detach_member")
 	}, "balancer_attach_member")
@@ -318,15 +314,15 @@ func (s *lbSuite) members(t *testing.T) {
 		if m.Balancer != b.ID || m.Node != node || m.Port != 8070 {
 			t.Errorf("attached is %+v", m)
 		}
-		if all := listed(t); !slices.ContainsFunc(all, func(v lb.Member) bool { return v.ID == m.ID && v.Node == node && v.Port == 8070 }) {
-			t.Errorf("the members are %+v", all)
+		if members := all(t); !slices.ContainsFunc(members, func(v lb.Member) bool { return v.ID == m.ID && v.Node == node && v.Port == 8070 }) {
+			t.Errorf("the members are %+v", members)
 		}
 		s.test(t, "detach", func(t *testing.T) { detach(t, m) }, "balancer_detach_member")
 		s.test(t, "from the start", func(t *testing.T) {
 			with := s.create(t, lb.CreateBalancer{Members: []lb.NewMember{{Node: node, Port: 8070}}})
-			all := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID})
-			if len(all) != 1 || all[0].Node != node {
-				t.Errorf("created with node %s, the members are %+v", node, all)
+			members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID})
+			if len(members) != 1 || members[0].Node != node {
+				t.Errorf("created with node %s, the members are %+v", node, members)
 			}
 		})
 		s.test(t, "no such node", func(t *testing.T) {
@@ -341,8 +337,8 @@ func (s *lbSuite) members(t *testing.T) {
 			t.Skip("the provider has no weights")
 		}
 		with := s.create(t, lb.CreateBalancer{Algorithm: lb.WeightedRoundRobin, Members: []lb.NewMember{{IP: "10.0.0.21", Weight: 3}}})
-		if all := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID}); len(all) != 1 || all[0].Weight != 3 {
-			t.Errorf("with weight 3, the members are %+v", all)
+		if members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID}); len(members) != 1 || members[0].Weight != 3 {
+			t.Errorf("with weight 3, the members are %+v", members)
 		}
 		if m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.22", Weight: 2}); m.Weight != 2 {
 			t.Errorf("with weight 2, the member is %+v", m)
