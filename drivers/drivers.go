@@ -7,7 +7,7 @@
 // behind a chain of interceptors, and the only way that Cloudlark calls a
 // driver:
 //
-//	conn, err := sim.Compute().Open(ctx, "sim", nil)
+//	conn, err := provider.Open(ctx, "prod", map[string]any{"region": "eu-west-1"})
 //	node, err := drivers.Call[compute.Node](ctx, conn, compute.GetNode{Node: "n-1"})
 //	for node, err := range drivers.List[compute.Node](ctx, conn, compute.ListNodes{}) { … }
 package drivers

@@ -330,8 +330,8 @@ func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetC
 			c, err = d.container(tx, at, in.Container)
 			return err
 		}
-		// The chain sees a stream only when it is opened, and could not repeat
-		// what fails here: faults spare it.
+		// Faults spare streams: a simple chain sees one only when it is opened,
+		// before anything here can fail, and could not repeat it.
 		err := d.requestThat(ctx, none, func() error {
 			if in.Tail < 0 {
 				return invalid("tail is not negative")

@@ -293,7 +293,7 @@ func (d lbDriver) attach(tx *txn, now time.Time, b balancerRecord, in lb.NewMemb
 		return "", invalid("a member is a node or an ip: give one of the two")
 	}
 	if in.Node != "" {
-		n, err := computeDriver{d.driver}.liveNode(tx, now, in.Node)
+		n, err := computeDriver(d).liveNode(tx, now, in.Node)
 		if err != nil {
 			return "", err
 		}

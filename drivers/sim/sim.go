@@ -71,20 +71,35 @@ type Config struct {
 
 // Providers returns the embedded cloud's providers, one a family, all named
 // "sim". Their connections share clouds: by the folder, or in memory by the
-// name in their configuration.
+// name in their configuration. A cloud in memory lives as long as the providers.
 func Providers(o Options) []*drivers.Provider {
 	w := &worlds{state: o.State, open: map[string]*world{}}
 	return []*drivers.Provider{
-		newProvider(w, compute.Family, func(d driver) computeDriver { return computeDriver{d} }),
-		newProvider(w, storage.Family, func(d driver) storageDriver { return storageDriver{d} }),
-		newProvider(w, lb.Family, func(d driver) lbDriver { return lbDriver{d} }),
-		newProvider(w, container.Family, func(d driver) containerDriver { return containerDriver{d} }),
+		newProvider(w, compute.Family, computeDoc, func(d driver) computeDriver { return computeDriver{d} }),
+		newProvider(w, storage.Family, storageDoc, func(d driver) storageDriver { return storageDriver{d} }),
+		newProvider(w, lb.Family, lbDoc, func(d driver) lbDriver { return lbDriver{d} }),
+		newProvider(w, container.Family, containerDoc, func(d driver) containerDriver { return containerDriver{d} }),
 	}
 }
 
-func newProvider[D any](w *worlds, family *op.Family, make func(driver) D) *drivers.Provider {
-	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud",
-		Doc: "A cloud inside Cloudlark, to try scripts on and to test them with: it costs nothing and needs no account."}
+// What users should know of it, beside that of its configuration.
+const (
+	doc = "A cloud inside Cloudlark, to try scripts on and to test them with: it costs nothing, needs no account and no network, and behaves as real clouds do. " +
+		"Things take time, quotas end, what is in use cannot be destroyed, and with `latency`, `error_rate` and `throttle_rate` it is as bad as a cloud can be. " +
+		"With `state`, a folder keeps it from one run to the next, and several processes can use it at once. "
+	computeDoc = doc + "\n\nA new cloud has a network `net-default` with a subnet in every location and a security group, for nodes that are given no other. " +
+		"A subnet is in one location; nodes in a network of one's own get a public address only if they ask for one; a security group guards nodes of its own network. " +
+		"Root disks are volumes. Key pairs are real; nobody listens at the addresses."
+	storageDoc = doc + "\n\nObjects are real, and every block of a body is verified when it is read. " +
+		"Their URLs, presigned ones too, are of the scheme `sim` and lead nowhere: no server runs."
+	lbDoc = doc + "\n\nA member that is a node is healthy while the node runs, any other always; nothing listens at a balancer's address. " +
+		"The first verdict comes after a quarter of `boot_time`, whatever the check's interval."
+	containerDoc = doc + "\n\nImages come from a small registry of its own: see `list_repositories`. Nothing really runs. " +
+		"Of `echo`, `env`, `sleep`, `exit`, `sh -c` and a few other commands it is told what they would write and how they would end; any other program of a container is a service that writes a line now and then."
+)
+
+func newProvider[D any](w *worlds, family *op.Family, doc string, make func(driver) D) *drivers.Provider {
+	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud", Doc: doc}
 	return drivers.New(info, func(ctx context.Context, c Config) (D, error) {
 		d, err := w.driver(ctx, c)
 		if err != nil {
