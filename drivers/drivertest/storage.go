@@ -473,15 +473,30 @@ func (n *noise) Close() error { n.closed = true; return nil }
 var errBroken = errors.New("the test's reader breaks")
 
 func (s storageSuite) put(t *testing.T) {
-	bucket := s.bucket(t)
-	large := random(largeBody)
-	size := func(n int) *int64 { v := int64(n); return &v }
-	put := func(ctx context.Context, in storage.PutObject) error {
-		in.Bucket = bucket
-		_, err := drivers.Call[storage.Object](ctx, s.conn, in)
-		return err
-	}
-	// ways to hand over the same bytes
+	p := putter{s, s.bucket(t), random(largeBody)}
+	p.bodies(t)
+	p.failing(t)
+	p.interrupted(t)
+	p.ifAbsent(t)
+}
+
+// putter writes into one bucket.
+type putter struct {
+	storageSuite
+	bucket string
+	large  []byte // more than a request holds
+}
+
+func (p putter) put(ctx context.Context, in storage.PutObject) error {
+	in.Bucket = p.bucket
+	_, err := drivers.Call[storage.Object](ctx, p.conn, in)
+	return err
+}
+
+func size(n int) *int64 { v := int64(n); return &v }
+
+// bodies writes the same bytes in every way that there is to hand them over.
+func (p putter) bodies(t *testing.T) {
 	ways := map[string]func(b []byte) io.Reader{
 		"seekable": func(b []byte) io.Reader { return bytes.NewReader(b) },
 		"stream":   func(b []byte) io.Reader { return &noise{Reader: bytes.NewReader(b)} },
@@ -493,33 +508,35 @@ func (s storageSuite) put(t *testing.T) {
 		},
 	}
 	for _, way := range slices.Sorted(maps.Keys(ways)) {
-		for _, b := range [][]byte{nil, []byte("small"), large} {
+		for _, b := range [][]byte{nil, []byte("small"), p.large} {
 			for _, known := range []bool{true, false} {
 				name := fmt.Sprintf("%s %d known=%t", way, len(b), known)
-				s.test(t, name, func(t *testing.T) {
+				p.test(t, name, func(t *testing.T) {
 					in := storage.PutObject{Name: name}
 					if known {
 						in.Size = size(len(b))
 					}
-					if err := s.settled(func() error { in.Body = ways[way](b); return put(t.Context(), in) }); err != nil {
+					if err := p.settled(func() error { in.Body = ways[way](b); return p.put(t.Context(), in) }); err != nil {
 						t.Fatal(err)
 					}
 					if n, ok := in.Body.(*noise); ok && n.closed {
 						t.Error("put_object closed the body, which is its caller's")
 					}
-					o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name})
+					o := call[storage.Object](t, p.conn, storage.GetObject{Bucket: p.bucket, Name: name})
 					if o.Size != int64(len(b)) {
 						t.Errorf("size %d, want %d", o.Size, len(b))
 					}
 					checkSums(t, o, b)
-					s.holds(t, bucket, name, string(b))
+					p.holds(t, p.bucket, name, string(b))
 				})
 			}
 		}
 	}
+}
 
-	// A body that fails leaves nothing behind, and what was there before as it was.
-	s.write(t, bucket, "before", "as it was")
+// failing: a body that fails leaves nothing behind, and what was there before as it was.
+func (p putter) failing(t *testing.T) {
+	p.write(t, p.bucket, "before", "as it was")
 	failing := map[string]func(t *testing.T) (storage.PutObject, []op.Kind){
 		"shorter than its size": func(*testing.T) (storage.PutObject, []op.Kind) {
 			return storage.PutObject{Body: strings.NewReader("four"), Size: size(5)}, []op.Kind{op.InvalidArgument}
@@ -534,10 +551,10 @@ func (s storageSuite) put(t *testing.T) {
 			return storage.PutObject{Body: strings.NewReader("four"), Size: size(0)}, []op.Kind{op.InvalidArgument}
 		},
 		"stream shorter than its size": func(*testing.T) (storage.PutObject, []op.Kind) {
-			return storage.PutObject{Body: &noise{Reader: bytes.NewReader(large)}, Size: size(len(large) + 1)}, []op.Kind{op.InvalidArgument}
+			return storage.PutObject{Body: &noise{Reader: bytes.NewReader(p.large)}, Size: size(len(p.large) + 1)}, []op.Kind{op.InvalidArgument}
 		},
 		"stream longer than its size": func(*testing.T) (storage.PutObject, []op.Kind) {
-			return storage.PutObject{Body: &noise{Reader: bytes.NewReader(large)}, Size: size(len(large) - 1)}, []op.Kind{op.InvalidArgument}
+			return storage.PutObject{Body: &noise{Reader: bytes.NewReader(p.large)}, Size: size(len(p.large) - 1)}, []op.Kind{op.InvalidArgument}
 		},
 		"negative size": func(*testing.T) (storage.PutObject, []op.Kind) {
 			return storage.PutObject{Body: strings.NewReader("four"), Size: size(-1)}, []op.Kind{op.InvalidArgument}
@@ -546,21 +563,21 @@ func (s storageSuite) put(t *testing.T) {
 			return storage.PutObject{Body: iotest.ErrReader(errBroken)}, nil
 		},
 		"reader that breaks midway": func(*testing.T) (storage.PutObject, []op.Kind) {
-			return storage.PutObject{Body: io.MultiReader(bytes.NewReader(large), iotest.ErrReader(errBroken))}, nil
+			return storage.PutObject{Body: io.MultiReader(bytes.NewReader(p.large), iotest.ErrReader(errBroken))}, nil
 		},
 		"reader of known size that breaks midway": func(*testing.T) (storage.PutObject, []op.Kind) {
-			return storage.PutObject{Body: io.MultiReader(bytes.NewReader(large), iotest.ErrReader(errBroken)), Size: size(2 * len(large))}, nil
+			return storage.PutObject{Body: io.MultiReader(bytes.NewReader(p.large), iotest.ErrReader(errBroken)), Size: size(2 * len(p.large))}, nil
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(failing)) {
-		s.test(t, name, func(t *testing.T) {
+		p.test(t, name, func(t *testing.T) {
 			for _, over := range []string{"before", "nothing before"} {
 				var kinds []op.Kind
-				err := s.settled(func() error {
+				err := p.settled(func() error {
 					var in storage.PutObject
 					in, kinds = failing[name](t)
 					in.Name = over
-					return put(t.Context(), in)
+					return p.put(t.Context(), in)
 				})
 				if kinds == nil && err == nil {
 					t.Errorf("a body that breaks was written")
@@ -569,31 +586,35 @@ func (s storageSuite) put(t *testing.T) {
 					wantKind(t, err, kinds...)
 				}
 			}
-			s.holds(t, bucket, "before", "as it was")
-			s.absent(t, bucket, "nothing before")
+			p.holds(t, p.bucket, "before", "as it was")
+			p.absent(t, p.bucket, "nothing before")
 		})
 	}
-	s.test(t, "the reader's error is the cause", func(t *testing.T) {
-		err := s.settled(func() error {
-			return put(t.Context(), storage.PutObject{Name: "broken", Body: io.MultiReader(bytes.NewReader(large), iotest.ErrReader(errBroken))})
+	p.test(t, "the reader's error is the cause", func(t *testing.T) {
+		err := p.settled(func() error {
+			return p.put(t.Context(), storage.PutObject{Name: "broken", Body: io.MultiReader(bytes.NewReader(p.large), iotest.ErrReader(errBroken))})
 		})
 		if err == nil || !strings.Contains(err.Error(), errBroken.Error()) {
 			t.Errorf("the message does not say why: %v", err)
 		}
 	})
-	s.test(t, "canceled midway", func(t *testing.T) {
+}
+
+// interrupted: so does one that the caller gives up.
+func (p putter) interrupted(t *testing.T) {
+	p.test(t, "canceled midway", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		wantKind(t, s.settled(func() error {
-			body := io.MultiReader(bytes.NewReader(large[:6<<20]), readFunc(func([]byte) (int, error) { cancel(); return 0, ctx.Err() }))
-			return put(ctx, storage.PutObject{Name: "canceled", Body: body})
+		wantKind(t, p.settled(func() error {
+			body := io.MultiReader(bytes.NewReader(p.large[:6<<20]), readFunc(func([]byte) (int, error) { cancel(); return 0, ctx.Err() }))
+			return p.put(ctx, storage.PutObject{Name: "canceled", Body: body})
 		}), op.Canceled)
-		s.absent(t, bucket, "canceled")
+		p.absent(t, p.bucket, "canceled")
 	})
-	s.test(t, "canceled while it flows", func(t *testing.T) {
+	p.test(t, "canceled while it flows", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		wantKind(t, s.settled(func() error {
+		wantKind(t, p.settled(func() error {
 			i := 0
 			body := io.LimitReader(readFunc(func(p []byte) (int, error) {
 				if i++; i == 20 {
@@ -601,34 +622,37 @@ func (s storageSuite) put(t *testing.T) {
 				}
 				return min(len(p), 256<<10), nil
 			}), 64<<20)
-			return put(ctx, storage.PutObject{Name: "canceled", Body: body})
+			return p.put(ctx, storage.PutObject{Name: "canceled", Body: body})
 		}), op.Canceled)
-		s.absent(t, bucket, "canceled")
+		p.absent(t, p.bucket, "canceled")
 	})
-	s.test(t, "deadline", func(t *testing.T) {
+	p.test(t, "deadline", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		wantKind(t, s.settled(func() error {
-			body := io.MultiReader(bytes.NewReader(large[:6<<20]), readFunc(func([]byte) (int, error) { <-ctx.Done(); return 0, ctx.Err() }))
-			return put(ctx, storage.PutObject{Name: "late", Body: body})
+		wantKind(t, p.settled(func() error {
+			body := io.MultiReader(bytes.NewReader(p.large[:6<<20]), readFunc(func([]byte) (int, error) { <-ctx.Done(); return 0, ctx.Err() }))
+			return p.put(ctx, storage.PutObject{Name: "late", Body: body})
 		}), op.Timeout)
-		s.absent(t, bucket, "late")
+		p.absent(t, p.bucket, "late")
 	})
-	s.test(t, "if_absent", func(t *testing.T) {
-		if err := put(t.Context(), storage.PutObject{Name: "once", Body: strings.NewReader("first"), IfAbsent: true}); err != nil {
+}
+
+func (p putter) ifAbsent(t *testing.T) {
+	p.test(t, "if_absent", func(t *testing.T) {
+		if err := p.put(t.Context(), storage.PutObject{Name: "once", Body: strings.NewReader("first"), IfAbsent: true}); err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range []string{"second", string(large)} {
-			wantKind(t, s.settled(func() error {
-				return put(t.Context(), storage.PutObject{Name: "once", Body: &noise{Reader: strings.NewReader(b)}, IfAbsent: true})
+		for _, b := range []string{"second", string(p.large)} {
+			wantKind(t, p.settled(func() error {
+				return p.put(t.Context(), storage.PutObject{Name: "once", Body: &noise{Reader: strings.NewReader(b)}, IfAbsent: true})
 			}), op.AlreadyExists)
 		}
-		s.holds(t, bucket, "once", "first")
+		p.holds(t, p.bucket, "once", "first")
 	})
-	s.test(t, "if_absent, many at once", func(t *testing.T) {
+	p.test(t, "if_absent, many at once", func(t *testing.T) {
 		won := make(chan int, 8)
 		together(t, cap(won), func(i int) error {
-			err := put(t.Context(), storage.PutObject{Name: "race", Body: strings.NewReader(fmt.Sprint(i)), IfAbsent: true})
+			err := p.put(t.Context(), storage.PutObject{Name: "race", Body: strings.NewReader(fmt.Sprint(i)), IfAbsent: true})
 			// A provider that has two such writes under way may refuse one for
 			// that reason alone; it is there afterwards, or was.
 			if k := op.KindOf(err); k == op.AlreadyExists || k == op.Conflict {
@@ -640,7 +664,7 @@ func (s storageSuite) put(t *testing.T) {
 		if len(won) != 1 {
 			t.Fatalf("%d of %d writes found no object before them", len(won), cap(won))
 		}
-		s.holds(t, bucket, "race", fmt.Sprint(<-won))
+		p.holds(t, p.bucket, "race", fmt.Sprint(<-won))
 	})
 }
 
