@@ -169,7 +169,7 @@ func (o *Op) Offered(t reflect.Type) bool { return t.Implements(o.iface) }
 
 // An Invoker is a driver whose abilities are not those of its Go type: the
 // adapter in front of a WASM module. It answers every request itself; for a
-// list, with one page.
+// list, with one page, from which the row's filters are still to take.
 type Invoker interface {
 	Invoke(ctx context.Context, r *Request) (any, error)
 }

@@ -91,6 +91,23 @@ func onePage[Out any](ctx context.Context, r *Request, list func(context.Context
 	return &Page{Items: items, Next: state.next}, nil
 }
 
+// filter takes out the items that the row's filters do not let through, where
+// a driver has made the page itself.
+func (p *Page) filter(r *Request) {
+	keep := r.Op.keep(r.In)
+	if keep == nil {
+		return
+	}
+	items := reflect.ValueOf(p.Items)
+	kept := reflect.MakeSlice(items.Type(), 0, items.Len())
+	for i := range items.Len() {
+		if item := items.Index(i); keep(item) {
+			kept = reflect.Append(kept, item)
+		}
+	}
+	p.Items = kept.Interface()
+}
+
 // A filter compares a field of a list's input with the same field of an item.
 type filter struct{ in, out []int }
 

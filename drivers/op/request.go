@@ -45,6 +45,9 @@ func Invoke(ctx context.Context, r *Request) (any, error) {
 	var err error
 	if d, ok := r.Driver.(Invoker); ok {
 		out, err = d.Invoke(ctx, r)
+		if p, ok := out.(*Page); ok && err == nil {
+			p.filter(r)
+		}
 	} else {
 		out, err = r.Op.invoke(ctx, r)
 	}

@@ -295,6 +295,29 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// module answers as a WASM module's adapter does.
+type module struct{ out any }
+
+func (m module) Invoke(context.Context, *op.Request) (any, error) { return m.out, nil }
+
+func TestFiltersOfInvokers(t *testing.T) {
+	all := []thing{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}
+	out, err := op.Invoke(t.Context(), request(t, module{&op.Page{Items: all, Next: "2"}}, listThings{Name: "B"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := out.(*op.Page); p.Len() != 1 || p.At(0).(*thing).ID != "b" || p.Next != "2" {
+		t.Errorf("%+v", p)
+	}
+	if all[1].ID != "b" || all[0].ID != "a" {
+		t.Errorf("the driver's own items were changed: %+v", all)
+	}
+	out, err = op.Invoke(t.Context(), request(t, module{thing{ID: "x"}}, getThing{}))
+	if err != nil || out.(thing).ID != "x" {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
 func TestStream(t *testing.T) {
 	s := &shop{fail: op.Errorf(op.Unavailable, "broken")}
 	out, err := op.Invoke(t.Context(), request(t, s, watchThings{}))
