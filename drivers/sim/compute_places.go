@@ -10,7 +10,7 @@ import (
 func (d computeDriver) ListSizes(ctx context.Context, in compute.ListSizes) iter.Seq2[compute.Size, error] {
 	if in.Location != "" {
 		if err := checkLocation(in.Location); err != nil {
-			return func(yield func(compute.Size, error) bool) { yield(compute.Size{}, err) }
+			return failing[compute.Size](ctx, d.driver, err)
 		}
 	}
 	return listed(ctx, d.driver, sizes()) // everywhere the same

@@ -75,14 +75,14 @@ func busy(folder, name string) error {
 	return nil
 }
 
-// process starts busy in a process of its own.
-func process(t *testing.T, folder, name string) (*exec.Cmd, *bytes.Buffer) {
+// process starts busy in a process of its own, which is killed when ctx ends.
+func process(ctx context.Context, t *testing.T, folder, name string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), "SIM_TEST_FOLDER="+folder, "SIM_TEST_NAME="+name)
 	out := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil && ctx.Err() == nil {
 		t.Fatal(err)
 	}
 	return cmd, out
@@ -139,7 +139,7 @@ func TestTwoProcesses(t *testing.T) {
 	var cmds []*exec.Cmd
 	var outs []*bytes.Buffer
 	for i := range 3 {
-		cmd, out := process(t, folder, fmt.Sprint("p", i))
+		cmd, out := process(t.Context(), t, folder, fmt.Sprint("p", i))
 		cmds, outs = append(cmds, cmd), append(outs, out)
 	}
 	var said strings.Builder
@@ -161,14 +161,15 @@ func TestKill(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "state")
 	var said strings.Builder
 	for i := range 25 {
-		first, out1 := process(t, folder, fmt.Sprintf("first-%d", i))
-		second, out2 := process(t, folder, fmt.Sprintf("second-%d", i))
-		// The one wait for time in this package: the moment is the test.
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(60))*time.Millisecond)
+		first, out1 := process(ctx, t, folder, fmt.Sprintf("first-%d", i))
+		second, out2 := process(ctx, t, folder, fmt.Sprintf("second-%d", i))
 		for _, cmd := range []*exec.Cmd{first, second} {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
+			if err := cmd.Wait(); cmd.ProcessState != nil && cmd.ProcessState.ExitCode() > 0 {
+				t.Errorf("it ended by itself: %v", err) // a killed one has no exit status
+			}
 		}
+		cancel()
 		for _, out := range []*bytes.Buffer{out1, out2} {
 			// The last line may be cut off.
 			whole := out.String()[:strings.LastIndex(out.String(), "\n")+1]

@@ -271,6 +271,13 @@ func listed[T any](ctx context.Context, d driver, all []T) iter.Seq2[T, error] {
 	})
 }
 
+// failing answers a list with an error.
+func failing[T any](ctx context.Context, d driver, err error) iter.Seq2[T, error] {
+	return op.Pages(ctx, func(ctx context.Context, _ string) ([]T, string, error) {
+		return nil, "", d.request(ctx, func() error { return err })
+	})
+}
+
 func slicePage[T any](all []T, cursor string, size int) (items []T, next string, err error) {
 	at := 0
 	if cursor != "" {
