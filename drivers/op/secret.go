@@ -17,7 +17,6 @@ const redacted = "[redacted]"
 func (Secret) Format(w fmt.State, _ rune) { io.WriteString(w, redacted) }
 
 func (Secret) String() string               { return redacted }
-func (Secret) GoString() string             { return redacted }
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
