@@ -63,9 +63,11 @@ type Harness struct {
 
 	// SmallPages is the configuration with which lists come in pages of at most
 	// PageSize items. PageSize alone is the provider's fixed page. Without
-	// PageSize, the provider answers every list with one page.
+	// PageSize, the provider answers every list with one page; OnePage names the
+	// lists for which it does so all the same.
 	SmallPages map[string]any
 	PageSize   int
+	OnePage    []string
 
 	// Deviations names tests, as the output does but without the name of the
 	// suite's own test, that the server does not pass although the driver is
