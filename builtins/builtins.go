@@ -83,7 +83,7 @@ func Exec(ctx context.Context, o Options) (starlark.StringDict, Stats, error) {
 	r := newRun(ctx, o)
 	defer r.close()
 	globals, err := r.module(r.main, o.Path)
-	if globals != nil {
+	if err == nil {
 		globals.Freeze()
 	}
 	return globals, Stats{Steps: r.steps()}, r.explain(r.main, err)

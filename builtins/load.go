@@ -2,8 +2,8 @@ package builtins
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -161,10 +161,11 @@ func (r *run) module(s *scope, file string) (starlark.StringDict, error) {
 		return nil, err
 	}
 	globals, err := prog.Init(s.thread, r.predeclared)
-	if err == nil {
-		err = s.raised(nil, false)
+	if err = s.raised(err, false); err != nil {
+		return nil, err
 	}
-	return globals, err
+	// What follows freezes the globals, which goes as deep as they are nested.
+	return globals, guard.Depth(slices.Collect(maps.Values(globals))...)
 }
 
 func (r *run) compile(file string, src []byte) (*starlark.Program, error) {
@@ -172,9 +173,5 @@ func (r *run) compile(file string, src []byte) (*starlark.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog, err := starlark.FileProgram(f, r.predeclared.Has)
-	if err != nil {
-		return nil, fmt.Errorf("%w", err)
-	}
-	return prog, nil
+	return starlark.FileProgram(f, r.predeclared.Has)
 }

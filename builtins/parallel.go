@@ -7,6 +7,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/cloudlark/cloudlark/builtins/guard"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -32,6 +33,9 @@ func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 		return nil, op.Errorf(op.InvalidArgument, "parallel may be nested %d deep; this is deeper", maxNesting)
 	}
 	// Threads share what they are given: it must not change any more.
+	if err := guard.Depth(items); err != nil {
+		return nil, err
+	}
 	fn.Freeze()
 	items.Freeze()
 

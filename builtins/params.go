@@ -48,20 +48,20 @@ func newParam(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 	switch typ := typ.(type) {
 	case nil:
 	case starlark.String:
-		p.Type = string(typ)
-		if p.Type == "str" {
-			p.Type = "string"
+		p.Param.Type = string(typ)
+		if p.Param.Type == "str" {
+			p.Param.Type = "string"
 		}
-		if !slices.Contains(paramTypes, p.Type) {
-			return nil, op.Errorf(op.InvalidArgument, "param: there is no type %q%s", p.Type, op.DidYouMean(p.Type, paramTypes))
+		if !slices.Contains(paramTypes, p.Param.Type) {
+			return nil, op.Errorf(op.InvalidArgument, "param: there is no type %q%s", p.Param.Type, op.DidYouMean(p.Param.Type, paramTypes))
 		}
 	case *starlark.Builtin: // str, int, float, bool, list
-		p.Type = typ.Name()
-		if p.Type == "str" {
-			p.Type = "string"
+		p.Param.Type = typ.Name()
+		if p.Param.Type == "str" {
+			p.Param.Type = "string"
 		}
 	}
-	if p.Type != "" && !slices.Contains(paramTypes, p.Type) || typ != nil && p.Type == "" {
+	if p.Param.Type != "" && !slices.Contains(paramTypes, p.Param.Type) || typ != nil && p.Param.Type == "" {
 		return nil, op.Errorf(op.InvalidArgument, "param: a type is str, int, float, bool or list")
 	}
 	if choices != nil {
@@ -83,15 +83,15 @@ func newParam(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 func (p *param) setDefault(v starlark.Value) error {
 	p.value = starlark.None
 	if v == nil || v == starlark.None {
-		if p.Type == "" {
-			p.Type = "string"
+		if p.Param.Type == "" {
+			p.Param.Type = "string"
 		}
 		return nil
 	}
-	if p.Type == "" {
-		p.Type = v.Type()
+	if p.Param.Type == "" {
+		p.Param.Type = v.Type()
 	}
-	if !slices.Contains(paramTypes, p.Type) {
+	if !slices.Contains(paramTypes, p.Param.Type) {
 		return op.Errorf(op.InvalidArgument, "param: a default is a string, a number, a bool or a list, not %s", v.Type())
 	}
 	d, err := ToGo(v)
@@ -157,7 +157,7 @@ func (p *param) valueFrom(given map[string]any) (starlark.Value, error) {
 		}
 		return p.value, nil
 	}
-	if s, ok := g.(string); ok && p.Type != "string" {
+	if s, ok := g.(string); ok && p.Param.Type != "string" {
 		read, err := p.read(s)
 		if err != nil {
 			return nil, op.Errorf(op.InvalidArgument, "parameter %q: %w", p.Name, err)
@@ -168,11 +168,11 @@ func (p *param) valueFrom(given map[string]any) (starlark.Value, error) {
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "parameter %q: %w", p.Name, err)
 	}
-	if i, ok := v.(starlark.Int); ok && p.Type == "float" {
+	if i, ok := v.(starlark.Int); ok && p.Param.Type == "float" {
 		v = i.Float()
 	}
-	if v.Type() != p.Type {
-		return nil, op.Errorf(op.InvalidArgument, "parameter %q: want %s, got %s", p.Name, p.Type, v.Type())
+	if v.Type() != p.Param.Type {
+		return nil, op.Errorf(op.InvalidArgument, "parameter %q: want %s, got %s", p.Name, p.Param.Type, v.Type())
 	}
 	if s, ok := starlark.AsString(v); ok && p.Choices != nil && !slices.Contains(p.Choices, s) {
 		return nil, op.Errorf(op.InvalidArgument, "parameter %q: there is no %q%s", p.Name, s, op.DidYouMean(s, p.Choices))
@@ -196,7 +196,7 @@ type paramFields struct {
 }
 
 func (p *param) read(text string) (any, error) {
-	return op.TypeOf(reflect.TypeFor[paramFields]()).Field(p.Type).Parse(text)
+	return op.TypeOf(reflect.TypeFor[paramFields]()).Field(p.Param.Type).Parse(text)
 }
 
 // Declared returns what the script declares with params. The script runs up to

@@ -158,12 +158,14 @@ func (r *record) label() string {
 // A secret prints as [redacted]; reveal() is the one way to it.
 type secret op.Secret
 
-func (s secret) String() string        { return op.Secret(s).String() }
-func (s secret) Type() string          { return "secret" }
-func (s secret) Freeze()               {}
-func (s secret) Truth() starlark.Bool  { return s != "" }
-func (s secret) Hash() (uint32, error) { return 0, errors.New("a secret cannot be in a set or be a key") }
-func (s secret) AttrNames() []string   { return []string{"reveal"} }
+func (s secret) String() string       { return op.Secret(s).String() }
+func (s secret) Type() string         { return "secret" }
+func (s secret) Freeze()              {}
+func (s secret) Truth() starlark.Bool { return s != "" }
+func (s secret) Hash() (uint32, error) {
+	return 0, errors.New("a secret cannot be in a set or be a key")
+}
+func (s secret) AttrNames() []string { return []string{"reveal"} }
 
 func (s secret) Attr(name string) (starlark.Value, error) {
 	if name != "reveal" {

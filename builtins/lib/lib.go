@@ -1,0 +1,72 @@
+// Package lib is what scripts have that is not about clouds: json, re, hash,
+// base64, table, log, and, as far as it is granted, the environment, files and
+// HTTP. One builtin family is one file.
+package lib
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"go.starlark.net/lib/json"
+	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
+)
+
+// Options is what the builtins work with.
+type Options struct {
+	Grants Grants
+	Stdout io.Writer
+	Logger *slog.Logger
+}
+
+// Grants is what a script may reach beside clouds. Nothing is granted by default.
+type Grants struct {
+	Env   []string // names of environment variables, with * for any part: "BACKUP_*"
+	Read  []string // folders, or single files, that may be read
+	Write []string // folders that may be written to, and read
+	HTTP  []string // hosts: "hooks.example.net", "*.example.net", "127.0.0.1:8080"
+}
+
+// Predeclared are the builtins by name.
+func Predeclared(o Options) starlark.StringDict {
+	names := starlark.StringDict{
+		"json":   json.Module,
+		"re":     reModule(),
+		"hash":   hashModule,
+		"base64": base64Module,
+		"table":  starlark.NewBuiltin("table", table(o.Stdout)),
+		"log":    logModule(o.Logger),
+		"env":    starlark.NewBuiltin("env", env(o.Grants.Env)),
+		"http":   httpModule(o.Grants.HTTP),
+	}
+	f := files{read: append(o.Grants.Read, o.Grants.Write...), write: o.Grants.Write}
+	for _, b := range f.builtins() {
+		names[b.Name()] = b
+	}
+	return names
+}
+
+const contextKey = "cloudlark.context"
+
+// SetContext gives a thread the context that its builtins work under.
+func SetContext(t *starlark.Thread, ctx context.Context) { t.SetLocal(contextKey, ctx) }
+
+// Context returns the thread's context.
+func Context(t *starlark.Thread) context.Context {
+	if ctx, ok := t.Local(contextKey).(context.Context); ok {
+		return ctx
+	}
+	return context.Background()
+}
+
+type function = func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error)
+
+func module(name string, functions map[string]function) *starlarkstruct.Module {
+	m := &starlarkstruct.Module{Name: name, Members: starlark.StringDict{}}
+	for f, impl := range functions {
+		m.Members[f] = starlark.NewBuiltin(name+"."+f, impl)
+	}
+	m.Freeze()
+	return m
+}
