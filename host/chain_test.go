@@ -138,6 +138,8 @@ func failOnce(kind op.Kind) func(context.Context, int) error {
 	}
 }
 
+func allow(context.Context, int) error { return nil }
+
 // TestRetryRules asks of every kind of operation whether it is repeated after
 // every kind of error.
 func TestRetryRules(t *testing.T) {
@@ -181,7 +183,7 @@ func TestRetryRules(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	p := &puppet{act: func(context.Context, int) error { return nil }}
+	p := &puppet{act: allow}
 	conn := stage(t, p, compute.Family, Options{})
 	in := compute.CreateNode{Name: "n", Size: "s", Image: "i"}
 	for _, ctx := range []context.Context{t.Context(), t.Context(), op.WithToken(t.Context(), "the caller's")} {
@@ -362,7 +364,7 @@ func TestUnreadBody(t *testing.T) {
 		}
 		return next(ctx, r)
 	}
-	p := &puppet{act: func(context.Context, int) error { return nil }}
+	p := &puppet{act: allow}
 	o, _ := storage.Family.Lookup("put_object")
 	r := &op.Request{Op: o, Driver: p, In: storage.PutObject{Body: io.MultiReader(strings.NewReader("the body"))}}
 	synctest.Test(t, func(t *testing.T) {
@@ -458,7 +460,7 @@ func TestDeadline(t *testing.T) {
 // the call, and its limit of time, are over.
 func TestBodiesOutliveTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &puppet{act: func(context.Context, int) error { return nil }}
+		p := &puppet{act: allow}
 		conn := stage(t, p, storage.Family, Options{Limits: Limits{CallTime: time.Second}})
 		d, err := drivers.Call[storage.Download](t.Context(), conn, storage.ReadObject{Bucket: "b", Name: "n"})
 		if err != nil {
@@ -498,7 +500,7 @@ func TestBodiesOutliveTheCall(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &puppet{act: func(context.Context, int) error { return nil }}
+		p := &puppet{act: allow}
 		conn := stage(t, p, compute.Family, Options{Limits: Limits{RatePerSecond: 10}})
 		begin := time.Now()
 		var wg sync.WaitGroup
@@ -601,7 +603,7 @@ func TestPanics(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		good := &puppet{act: func(context.Context, int) error { return nil }}
+		good := &puppet{act: allow}
 		for range drivers.List[container.LogLine](t.Context(), stage(t, good, container.Family, Options{}), container.GetContainerLogs{Container: "c"}) {
 			panic("mine")
 		}

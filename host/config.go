@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -111,7 +112,7 @@ func parseConfig(path string, data []byte) (*Config, error) {
 	c := &Config{path: path, Connections: map[string]*Connection{}}
 	var doc map[string]any
 	if err := toml.Unmarshal(data, &doc); err != nil {
-		return nil, syntaxError(path, err)
+		return nil, syntaxError(path, data, err)
 	}
 	c.lines = keyLines(data)
 	for _, key := range c.sorted(doc, "") {
@@ -363,15 +364,23 @@ func (c *Config) readLimits(table map[string]any) error {
 	return nil
 }
 
-func syntaxError(path string, err error) error {
+// syntaxError says where a file stops to be TOML: line, column, and the key of
+// that line as far as it can be told.
+func syntaxError(path string, data []byte, err error) error {
 	var d *toml.DecodeError
 	if !errors.As(err, &d) {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	line, column := d.Position()
+	row, column := d.Position()
 	key := ""
-	if len(d.Key()) > 0 {
-		key = strings.Join(d.Key(), ".") + ": "
+	if lines := strings.Split(string(data), "\n"); row >= 1 && row <= len(lines) {
+		before, _, ok := strings.Cut(lines[row-1], "=")
+		// Nothing but a plain key is shown: what stands here may be a secret.
+		if before = strings.Trim(before, " \t\r[]"); plainKey.MatchString(before) && (ok || strings.HasPrefix(lines[row-1], "[")) {
+			key = before + ": "
+		}
 	}
-	return fmt.Errorf("%s:%d:%d: %s%s", path, line, column, key, strings.TrimPrefix(d.Error(), "toml: "))
+	return fmt.Errorf("%s:%d:%d: %s%s", path, row, column, key, strings.TrimPrefix(d.Error(), "toml: "))
 }
+
+var plainKey = regexp.MustCompile(`^[a-z0-9_.-]{1,40}$`)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,12 +60,11 @@ func (c *Config) checkValue(providers []*drivers.Provider, key, name string, val
 		}
 		known = true
 		switch value.(type) {
-		case FromEnv, FromCommand:
+		case FromEnv, FromCommand, op.Secret:
 			continue
-		case string:
-			if f.IsSecret() {
-				return c.errorAt(key, `a secret does not stand in the file: write {env = "NAME"} or {command = ["program", "argument"]}`)
-			}
+		}
+		if f.IsSecret() {
+			return c.errorAt(key, `a secret does not stand in the file: write {env = "NAME"} or {command = ["program", "argument"]}`)
 		}
 		if err := p.Config.Check(name, value); err != nil {
 			return c.errorAt(key, "%s", op.AsError(err).Message)
@@ -146,21 +144,19 @@ func fromCommand(ctx context.Context, command FromCommand, dir string) (string, 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
-	var stderr limited
-	stdout := limited{max: maxCommand}
-	stderr.max = 4 << 10
+	stdout, stderr := limited{max: maxCommand}, limited{max: 4 << 10}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return "", op.Errorf(op.KindOf(ctx.Err()), "the command %s was ended: %w", command[0], ctx.Err())
 		}
-		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+		said, _, _ := strings.Cut(strings.TrimSpace(stderr.kept.String()), "\n")
 		if said != "" {
 			said = ": " + said
 		}
 		return "", op.Errorf(op.Unauthenticated, "the command %s failed: %w%s", command[0], err, said)
 	}
-	text := strings.TrimRight(stdout.String(), "\r\n")
+	text := strings.TrimRight(stdout.kept.String(), "\r\n")
 	switch {
 	case stdout.over:
 		return "", op.Errorf(op.InvalidArgument, "the command %s printed more than %d bytes", command[0], maxCommand)
@@ -172,24 +168,24 @@ func fromCommand(ctx context.Context, command FromCommand, dir string) (string, 
 
 // limited keeps the first max bytes that are written to it.
 type limited struct {
-	bytes.Buffer
+	kept bytes.Buffer // not embedded: its ReadFrom knows no limit
 	max  int
 	over bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	keep := min(len(p), l.max-l.Len())
+	keep := min(len(p), l.max-l.kept.Len())
 	l.over = l.over || keep < len(p)
-	l.Buffer.Write(p[:keep])
+	l.kept.Write(p[:keep])
 	return len(p), nil
 }
 
 func (c *Config) names() []string {
-	any := map[string]any{}
-	for name := range maps.Keys(c.Connections) {
-		any[name] = nil
+	names := make(map[string]any, len(c.Connections))
+	for name := range c.Connections {
+		names[name] = nil
 	}
-	return c.sorted(any, "connection.")
+	return c.sorted(names, "connection.")
 }
 
 var errNoDriver = errors.New("no driver of that family")
