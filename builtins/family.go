@@ -174,7 +174,11 @@ func (c *connection) call(s *scope, o *op.Op, receiver *record, args starlark.Tu
 	if o.Shape == op.ShapeDo {
 		return starlark.None, nil
 	}
-	return value(reflect.ValueOf(out), c.in(s))
+	v, err := value(reflect.ValueOf(out), c.in(s))
+	if r, ok := v.(*record); ok {
+		s.open(r)
+	}
+	return v, err
 }
 
 // in is the connection for the values that a thread makes.

@@ -65,9 +65,6 @@ func (r *record) String() string {
 
 func (r *record) field(f *op.Field) (starlark.Value, error) {
 	v := r.v.FieldByIndex(f.Index)
-	if f.IsStream() {
-		return r.conn.scope.stream(v.Interface(), f.Name)
-	}
 	if v.Kind() == reflect.Map && v.IsNil() {
 		v = reflect.MakeMap(v.Type()) // an absent dict is an empty one
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +36,6 @@ type run struct {
 	mu      sync.Mutex
 	loaded  map[string]*loading
 	closers map[io.Closer]struct{} // what the script forgot to close
-	streams streams
 
 	watch sync.WaitGroup
 }
@@ -57,7 +58,7 @@ func newRun(ctx context.Context, o Options) *run {
 	if o.Limits.Parallel <= 0 {
 		o.Limits.Parallel = 64
 	}
-	r := &run{Options: o, loaded: map[string]*loading{}, closers: map[io.Closer]struct{}{}, streams: streams{open: map[io.Reader]*stream{}}, slots: make(chan struct{}, o.Limits.Parallel)}
+	r := &run{Options: o, loaded: map[string]*loading{}, closers: map[io.Closer]struct{}{}, slots: make(chan struct{}, o.Limits.Parallel)}
 	r.budget.Store(int64(o.Limits.Steps))
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	r.main = r.scope(ctx, nil, "main")
@@ -73,11 +74,13 @@ func (r *run) close() {
 	r.cancel(nil)
 	r.watch.Wait()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.closers {
+	open := slices.Collect(maps.Keys(r.closers))
+	clear(r.closers)
+	r.mu.Unlock()
+	// Not under the lock: a stream that is closed has itself forgotten.
+	for _, c := range open {
 		c.Close()
 	}
-	clear(r.closers)
 }
 
 func (r *run) keep(c io.Closer) {

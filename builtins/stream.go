@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"sync"
 
 	"go.starlark.net/starlark"
@@ -18,40 +19,36 @@ const maxRead = 64 << 20
 // A stream is bytes that flow: the body of an object. It is read once. The run
 // closes what the script forgets to.
 type stream struct {
-	scope *scope
 	name  string
 	buf   *bufio.Reader
 	close func() error
 }
 
-// stream makes a value of an open body. Asked for again, the body gives the same stream.
-func (s *scope) stream(body any, name string) (starlark.Value, error) {
-	r, ok := body.(io.Reader)
-	if !ok {
-		return starlark.None, nil
+// open makes streams of the bodies in an answer, in their places: so a body
+// that the script asks for twice is one stream.
+func (s *scope) open(r *record) {
+	for i := range r.typ.Fields {
+		f := &r.typ.Fields[i]
+		if !f.IsStream() {
+			continue
+		}
+		if body, ok := r.v.FieldByIndex(f.Index).Interface().(io.Reader); ok {
+			r.v.FieldByIndex(f.Index).Set(reflect.ValueOf(s.stream(body, f.Name)))
+		}
 	}
-	s.streams.Lock()
-	defer s.streams.Unlock()
-	if st := s.streams.open[r]; st != nil {
-		return st, nil
-	}
-	st := &stream{scope: s, name: name, buf: bufio.NewReader(r)}
+}
+
+func (s *scope) stream(body io.Reader, name string) *stream {
+	st := &stream{name: name, buf: bufio.NewReader(body)}
 	st.close = sync.OnceValue(func() error {
 		s.forget(st)
-		if c, ok := r.(io.Closer); ok {
+		if c, ok := body.(io.Closer); ok {
 			return c.Close()
 		}
 		return nil
 	})
-	s.streams.open[r] = st
 	s.keep(st)
-	return st, nil
-}
-
-// streams are those that the run has made, by their bodies.
-type streams struct {
-	sync.Mutex
-	open map[io.Reader]*stream
+	return st
 }
 
 // Read makes stream an io.Reader, so that a body can be put as it comes.
