@@ -200,15 +200,17 @@ func TestTokens(t *testing.T) {
 func TestDeleteTwice(t *testing.T) {
 	for _, c := range []struct {
 		first, second op.Kind
+		honour        bool
 		want          op.Kind
 	}{
-		{op.Unavailable, op.NotFound, ""},
-		{op.Timeout, op.NotFound, ""},
-		{op.RateLimited, op.NotFound, op.NotFound}, // the first had no effect
-		{op.Unavailable, op.Conflict, op.Conflict},
+		{op.Unavailable, op.NotFound, false, ""},
+		{op.Timeout, op.NotFound, false, ""},
+		{op.RateLimited, op.NotFound, false, op.NotFound}, // the first had no effect
+		{op.Unavailable, op.Conflict, false, op.Conflict},
+		{op.Unavailable, op.NotFound, true, op.NotFound}, // it would know of its own deletion
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			p := &puppet{act: func(_ context.Context, n int) error {
+			p := &puppet{honour: c.honour, act: func(_ context.Context, n int) error {
 				return op.Errorf([]op.Kind{c.first, c.second}[n-1], "as the test wants")
 			}}
 			err := drivers.Do(t.Context(), stage(t, p, compute.Family, Options{}), compute.DestroyNode{Node: "n"})

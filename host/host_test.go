@@ -401,13 +401,12 @@ func TestBadCloud(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the whole conformance suite")
 	}
-	config := map[string]any{"error_rate": 0.15, "throttle_rate": 0.1, "seed": 11, "boot_time": "20ms", "keep_terminated": "1s"}
+	config := map[string]any{"error_rate": 0.1, "throttle_rate": 0.05, "seed": 11, "boot_time": "20ms", "keep_terminated": "1s"}
 	for _, f := range []struct {
 		family *op.Family
 		suite  func(*testing.T, drivertest.Harness)
 	}{{compute.Family, drivertest.Compute}, {storage.Family, drivertest.Storage}, {lb.Family, drivertest.LB}, {container.Family, drivertest.Container}} {
 		t.Run(f.family.Name, func(t *testing.T) {
-			t.Parallel()
 			providers := sim.Providers(sim.Options{})
 			open := func(t testing.TB, family string, more map[string]any, chain ...op.Interceptor) *drivers.Conn {
 				t.Helper()

@@ -24,7 +24,8 @@ import (
 // All attempts of a call carry the same idempotency token and take from the
 // same budget, also what the driver itself repeats below. A body is taken back
 // to where it began; one that cannot be, and has been read from, is not sent
-// again. Deleting what an attempt of uncertain outcome has deleted is success.
+// again. Deleting what an attempt of uncertain outcome may have deleted is
+// success, unless the driver heeds the token: then it knows what there was.
 type retrier struct {
 	retries int
 	log     *slog.Logger
@@ -59,7 +60,7 @@ func (t *retrier) intercept(ctx context.Context, r *op.Request, next op.Handler)
 		if err == nil {
 			return out, nil
 		}
-		if uncertain && r.Op.Effect == op.Deletes && r.Op.Shape == op.ShapeDo && op.KindOf(err) == op.NotFound {
+		if uncertain && r.Op.Effect == op.Deletes && r.Op.Shape == op.ShapeDo && op.KindOf(err) == op.NotFound && !honoursToken(r) {
 			return nil, nil
 		}
 		uncertain = uncertain || mayHaveHadEffect(err)
@@ -118,8 +119,11 @@ func (t *retrier) again(ctx context.Context, r *op.Request, attempt int, err err
 	}
 	e := op.AsError(err)
 	pause := t.pause(attempt, e.RetryAfter)
-	if e.RetryAfter > maxRetryAfter || pastDeadline(ctx, pause) || !op.TakeRetry(ctx) {
+	if e.RetryAfter > maxRetryAfter || !op.TakeRetry(ctx) {
 		return counted(err, attempt)
+	}
+	if pastDeadline(ctx, pause) {
+		return gaveUp(r, e, context.DeadlineExceeded)
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "retry", append(about(r), slog.Int("attempt", attempt), slog.Duration("pause", pause), failure(e))...)
 	timer := time.NewTimer(pause)
@@ -128,9 +132,14 @@ func (t *retrier) again(ctx context.Context, r *op.Request, attempt int, err err
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &op.Error{Kind: op.KindOf(ctx.Err()), Provider: r.Provider, Op: r.Op.Name, Code: e.Code, RequestID: e.RequestID,
-			Message: "gave up waiting to try again after: " + e.Message, Err: ctx.Err()}
+		return gaveUp(r, e, ctx.Err())
 	}
+}
+
+// gaveUp is the error of a call whose time ended between two attempts.
+func gaveUp(r *op.Request, last *op.Error, cause error) error {
+	return &op.Error{Kind: op.KindOf(cause), Provider: r.Provider, Op: r.Op.Name, Code: last.Code, RequestID: last.RequestID,
+		Message: "no time was left to try again after: " + last.Message, Err: cause}
 }
 
 func worthRetrying(r *op.Request, err error) bool {
@@ -142,6 +151,12 @@ func worthRetrying(r *op.Request, err error) bool {
 	case r.Op.Idempotent:
 		return true
 	}
+	return honoursToken(r)
+}
+
+// honoursToken reports whether the request can be repeated with its token, and
+// is then answered as it would have been the first time.
+func honoursToken(r *op.Request) bool {
 	d, ok := r.Driver.(op.Idempotent)
 	return ok && d.HonoursToken(r.Op)
 }
