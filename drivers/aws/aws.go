@@ -1,0 +1,76 @@
+// Package aws is the drivers for Amazon Web Services: "ec2", of the compute
+// family, and "s3", of the storage family.
+
+// The two share how a session is opened (session.go) and what an error means
+// (errors.go); each file of the rest is one part of one service. The SDK
+// makes one attempt a request: retrying is the host's. Every error of a request
+// is already an [op.Error] when the SDK hands it back, so that no call maps
+// errors by itself.
+package aws
+
+import (
+	"github.com/cloudlark/cloudlark/drivers"
+//	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/storage"
+)
+
+// Providers returns the drivers of this package: "ec2" and "s3".
+func Providers() []*drivers.Provider {
+	return []*drivers.Provider{
+		drivers.New(drivers.Info{
+			Name:    "s3",
+			Family:  storage.Family,
+			Title:   "Amazon S3",
+			Website: "https://aws.amazon.com/s3/",
+			Doc:     sessionDoc + s3Doc,
+			Extras: map[string]any{
+				"create_bucket": bucketExtra{},
+				"put_object":    objectExtra{},
+			},
+		}, openS3),
+	}
+}
+
+const sessionDoc = `## Credentials and region
+
+With nothing configured, credentials and region are found as the AWS command line finds them: the environment
+(` + "`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, `AWS_REGION`" + ` …), the shared files ` + "`~/.aws/config` and `~/.aws/credentials`" + `
+with their profiles, SSO and roles, a web identity, and the role of the container or machine that it runs on.
+
+    [connection.prod]
+    driver  = ["ec2", "s3"]
+    region  = "eu-west-1"
+    profile = "prod"
+
+` + "`role_arn`" + ` is assumed with the credentials so found. ` + "`endpoint`" + ` is a compatible or emulated service;
+credentials and roles still come from where they always do.
+
+`
+
+const ec2Doc = `## What to know
+
+- A node is an instance, a size an instance type, a location an availability zone, a network a VPC, an address an
+  Elastic IP. Names are the tag ` + "`Name`" + `, which is not among ` + "`tags`" + `.
+- ` + "`price`" + ` is None: EC2 does not tell prices.
+- list_images without owner lists the account's own images and Amazon's. owner is ` + "`self`, `amazon`" + ` or an account id.
+- create_network without cidr takes 10.0.0.0/16. A node created with networks and no subnets gets a subnet of the first
+  of them: one in its location, if that is given.
+- suspend_node hibernates: the node must have been created with ` + "`extra = {\"hibernation\": True}`" + `. A hibernated
+  node counts as suspended; resuming is starting it.
+- copy_image copies from the region source_location into the connection's. delete_image deletes the image's snapshots too.
+- A terminated node stays in the list for about an hour.
+`
+
+const s3Doc = `## What to know
+
+- For a compatible server (MinIO, Ceph, Versity …) set ` + "`endpoint`" + `; buckets are then part of the path, unless
+  ` + "`path_style = false`" + `. A region is needed there too: most take ` + "`us-east-1`" + `.
+- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
+  of an upload that fails are deleted.
+- Every body is sent with its CRC32C. Whole reads are verified against the checksum that S3 keeps, or against the MD5 in
+  the ETag where it is one; reads of a range are not, as S3 keeps no checksum of a range.
+- delete_object succeeds for a name that is not there: S3 does not tell.
+- A presigned URL works for at most seven days, and no longer than the credentials that signed it.
+- Metadata that is not ASCII is kept as RFC 2047 words, as S3 itself shows it.
+- A bucket is used through a connection of its own region.
+`
