@@ -83,8 +83,5 @@ func Exec(ctx context.Context, o Options) (starlark.StringDict, Stats, error) {
 	r := newRun(ctx, o)
 	defer r.close()
 	globals, err := r.module(r.main, o.Path)
-	if err == nil {
-		globals.Freeze()
-	}
 	return globals, Stats{Steps: r.steps()}, r.explain(r.main, err)
 }

@@ -128,9 +128,6 @@ func (s *scope) load(t *starlark.Thread, name string) (starlark.StringDict, erro
 	t.SetLocal(loadPathKey, append(slices.Clone(chain), file))
 	defer t.SetLocal(loadPathKey, chain)
 	l.globals, l.err = s.run.module(s, file)
-	if l.globals != nil {
-		l.globals.Freeze()
-	}
 	return l.globals, l.err
 }
 
@@ -164,8 +161,7 @@ func (r *run) module(s *scope, file string) (starlark.StringDict, error) {
 	if err = s.raised(err, false); err != nil {
 		return nil, err
 	}
-	// What follows freezes the globals, which goes as deep as they are nested.
-	return globals, guard.Depth(slices.Collect(maps.Values(globals))...)
+	return globals, guard.Freeze(slices.Collect(maps.Values(globals))...)
 }
 
 func (r *run) compile(file string, src []byte) (*starlark.Program, error) {

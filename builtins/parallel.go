@@ -3,6 +3,9 @@ package builtins
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"go.starlark.net/starlark"
@@ -17,7 +20,8 @@ const maxNesting = 3
 
 // parallel(fn, items, limit=8) calls fn(item) for every item, up to limit at
 // once, each on a thread of its own, and returns the results in order. The first
-// error cancels the rest.
+// error cancels the rest. What the calls share is frozen from then on: fn can
+// read the script's globals, and nobody can change them.
 func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var fn starlark.Callable
 	var items starlark.Iterable
@@ -32,12 +36,9 @@ func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 	if s.depth == maxNesting {
 		return nil, op.Errorf(op.InvalidArgument, "parallel may be nested %d deep; this is deeper", maxNesting)
 	}
-	// Threads share what they are given: it must not change any more.
-	if err := guard.Depth(items); err != nil {
+	if err := share(fn, items); err != nil {
 		return nil, err
 	}
-	fn.Freeze()
-	items.Freeze()
 
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
@@ -90,12 +91,22 @@ func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 	}
 	wg.Wait()
 	if failed != nil && !errors.Is(failed, errSibling) {
-		return nil, failed
+		return nil, fmt.Errorf("%w", failed) // the place of this call goes before the place in fn
 	}
 	if err := s.stopped(); err != nil {
 		return nil, err
 	}
 	return starlark.NewList(results), nil
+}
+
+// share freezes what threads see together: it must not change any more. That
+// is what they are given, what fn closes over, and the globals of its module.
+func share(fn starlark.Callable, items starlark.Iterable) error {
+	shared := []starlark.Value{fn, items}
+	if f, ok := fn.(*starlark.Function); ok {
+		shared = slices.AppendSeq(shared, maps.Values(f.Globals()))
+	}
+	return guard.Freeze(shared...)
 }
 
 // errSibling is why a thread is cancelled whose sibling failed.
