@@ -25,9 +25,9 @@ func attempt(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwarg
 		return nil, err
 	}
 	if err = s.raised(err, true); err == nil {
-		return newAttempted(v, nil), nil
+		return &attempted{v, starlark.None}, nil
 	}
-	return newAttempted(starlark.None, err), nil
+	return &attempted{starlark.None, &scriptError{asOpError(err), s.explain(s, err).Error()}}, nil
 }
 
 // attempted is what attempt returns: it has value, and error, which is None
@@ -35,14 +35,6 @@ func attempt(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwarg
 type attempted struct {
 	value starlark.Value
 	err   starlark.Value
-}
-
-func newAttempted(v starlark.Value, err error) *attempted {
-	a := &attempted{value: v, err: starlark.None}
-	if err != nil {
-		a.err = &scriptError{asOpError(err)}
-	}
-	return a
 }
 
 func (a *attempted) String() string {
@@ -67,8 +59,12 @@ func (a *attempted) Attr(name string) (starlark.Value, error) {
 	return nil, op.Errorf(op.InvalidArgument, "attempt has no attribute %q%s", name, op.DidYouMean(name, a.AttrNames()))
 }
 
-// A scriptError is an *op.Error in a script's hands.
-type scriptError struct{ err *op.Error }
+// A scriptError is an *op.Error in a script's hands. Its trace is the message with
+// the places in the script, innermost first.
+type scriptError struct {
+	err   *op.Error
+	trace string
+}
 
 func (e *scriptError) String() string        { return e.err.Error() }
 func (e *scriptError) Type() string          { return "error" }
@@ -76,7 +72,7 @@ func (e *scriptError) Freeze()               {}
 func (e *scriptError) Truth() starlark.Bool  { return true }
 func (e *scriptError) Hash() (uint32, error) { return 0, errors.New("unhashable type: error") }
 func (e *scriptError) AttrNames() []string {
-	return []string{"code", "kind", "message", "op", "provider", "request_id", "retry_after"}
+	return []string{"code", "kind", "message", "op", "provider", "request_id", "retry_after", "trace"}
 }
 
 func (e *scriptError) Attr(name string) (starlark.Value, error) {
@@ -95,6 +91,8 @@ func (e *scriptError) Attr(name string) (starlark.Value, error) {
 		return starlark.String(e.err.RequestID), nil
 	case "retry_after":
 		return starlark.Float(e.err.RetryAfter.Seconds()), nil
+	case "trace":
+		return starlark.String(e.trace), nil
 	}
 	return nil, op.Errorf(op.InvalidArgument, "error has no attribute %q%s", name, op.DidYouMean(name, e.AttrNames()))
 }
