@@ -43,6 +43,10 @@ func (a *attempted) String() string {
 	}
 	return "attempt(value = " + a.value.String() + ")"
 }
+
+// Holds makes attempted a guard.Holder.
+func (a *attempted) Holds() []starlark.Value { return []starlark.Value{a.value, a.err} }
+
 func (a *attempted) Type() string          { return "attempt" }
 func (a *attempted) Freeze()               { a.value.Freeze() }
 func (a *attempted) Truth() starlark.Bool  { return a.err == starlark.None }

@@ -78,7 +78,7 @@ type Event struct {
 	Done    bool
 }
 
-// Exec runs a script and returns its globals. The error is an *Error.
+// Exec runs a script and returns its globals, frozen. The error is an *Error.
 func Exec(ctx context.Context, o Options) (starlark.StringDict, Stats, error) {
 	r := newRun(ctx, o)
 	defer r.close()

@@ -16,11 +16,15 @@ import (
 // maxDepth is how deep a value may be that goes from a script to Go.
 const maxDepth = 64
 
+// maxValues is how many values may be in one, each as often as it is there: what
+// is shared in a script is not in Go.
+const maxValues = 4 << 20
+
 // ToGo returns a script's value in Go: nil, bool, int64 (or *big.Int), float64,
 // string, []byte, []any, map[string]any, time.Time, time.Duration, drivers.Secret,
 // a contract's struct for a record. A function has no such value.
 func ToGo(v starlark.Value) (any, error) {
-	a, err := argument(v, 0)
+	a, err := argument(v)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +50,19 @@ func unhold(a any) any {
 
 // argument is a script's value as the decoder takes it: records and streams stay
 // what they are.
-func argument(v starlark.Value, depth int) (any, error) {
+func argument(v starlark.Value) (any, error) {
+	c := converter{left: maxValues}
+	return c.argument(v, 0)
+}
+
+type converter struct{ left int }
+
+func (c *converter) argument(v starlark.Value, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the value is more than %d levels deep", maxDepth)
+	}
+	if c.left--; c.left < 0 {
+		return nil, fmt.Errorf("the value holds more than %d values", maxValues)
 	}
 	switch v := v.(type) {
 	case starlark.NoneType:
@@ -79,7 +93,7 @@ func argument(v starlark.Value, depth int) (any, error) {
 		for _, name := range v.AttrNames() {
 			field, err := v.Attr(name)
 			if err == nil {
-				m[name], err = argument(field, depth+1)
+				m[name], err = c.argument(field, depth+1)
 			}
 			if err != nil {
 				return nil, err
@@ -93,7 +107,7 @@ func argument(v starlark.Value, depth int) (any, error) {
 			if !ok {
 				return nil, fmt.Errorf("a dict's keys must be strings here, not %s", item[0].Type())
 			}
-			a, err := argument(item[1], depth+1)
+			a, err := c.argument(item[1], depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -109,19 +123,19 @@ func argument(v starlark.Value, depth int) (any, error) {
 		if err := v.all(); err != nil {
 			return nil, err
 		}
-		return arguments(v, depth)
+		return c.arguments(v, depth)
 	case starlark.Iterable:
-		return arguments(v, depth)
+		return c.arguments(v, depth)
 	case starlark.Callable:
 		return nil, fmt.Errorf("a function cannot be passed here")
 	}
 	return nil, fmt.Errorf("a %s cannot be passed here", v.Type())
 }
 
-func arguments(v starlark.Iterable, depth int) ([]any, error) {
+func (c *converter) arguments(v starlark.Iterable, depth int) ([]any, error) {
 	all := []any{}
 	for e := range starlark.Elements(v) {
-		a, err := argument(e, depth+1)
+		a, err := c.argument(e, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -129,6 +143,8 @@ func arguments(v starlark.Iterable, depth int) ([]any, error) {
 	}
 	return all, nil
 }
+
+var timeType = reflect.TypeFor[time.Time]()
 
 // FromGo returns a Go value as scripts see it.
 func FromGo(v any) (starlark.Value, error) {
@@ -143,8 +159,11 @@ func value(v reflect.Value, conn *connection) (starlark.Value, error) {
 	if !v.IsValid() {
 		return starlark.None, nil
 	}
+	if v.Kind() == reflect.Struct && v.Type() != timeType {
+		return newRecord(v, conn), nil
+	}
 	switch x := v.Interface().(type) {
-	case starlark.Value:
+	case starlark.Value: // a stream
 		return x, nil
 	case time.Time:
 		if x.IsZero() {
@@ -173,19 +192,15 @@ func value(v reflect.Value, conn *connection) (starlark.Value, error) {
 	case reflect.String:
 		return starlark.String(v.String()), nil
 	case reflect.Interface:
+		if x, ok := v.Interface().(starlark.Value); ok {
+			return x, nil
+		}
 		return value(v.Elem(), conn)
 	case reflect.Pointer:
 		if v.IsNil() {
 			return starlark.None, nil
 		}
 		return value(v.Elem(), conn)
-	case reflect.Struct:
-		if !v.CanAddr() {
-			p := reflect.New(v.Type())
-			p.Elem().Set(v)
-			v = p.Elem()
-		}
-		return newRecord(v, conn), nil
 	case reflect.Slice, reflect.Array:
 		elems := make([]starlark.Value, v.Len())
 		for i := range elems {
@@ -201,6 +216,9 @@ func value(v reflect.Value, conn *connection) (starlark.Value, error) {
 		}
 		return l, nil
 	case reflect.Map:
+		if v.Type().Key().Kind() != reflect.String {
+			break
+		}
 		d := starlark.NewDict(v.Len())
 		for _, k := range sortedKeys(v) {
 			e, err := value(v.MapIndex(k), conn)

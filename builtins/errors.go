@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 
 	"go.starlark.net/resolve"
@@ -47,6 +48,15 @@ func (e *Error) Error() string {
 		}
 	}
 	return b.String()
+}
+
+// recovered makes an error of a panic in a driver, when deferred. The stack goes
+// to the log, and to no script.
+func (r *run) recovered(o *op.Op, err *error) {
+	if p := recover(); p != nil {
+		r.Logger.Error("panic", "op", o.Name, "panic", p, "stack", string(debug.Stack()))
+		*err = &op.Error{Kind: op.Internal, Op: o.Name, Message: fmt.Sprintf("the driver has a defect: it panicked: %v", p)}
+	}
 }
 
 // explain makes an *Error of what ended the script.

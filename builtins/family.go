@@ -134,7 +134,8 @@ func (m *method) CallInternal(t *starlark.Thread, args starlark.Tuple, kwargs []
 
 // call is the way of every operation: keywords to the row's input, through the
 // chain, and the answer back.
-func (c *connection) call(s *scope, o *op.Op, receiver *record, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+func (c *connection) call(s *scope, o *op.Op, receiver *record, args starlark.Tuple, kwargs []starlark.Tuple) (_ starlark.Value, err error) {
+	defer s.recovered(o, &err)
 	wrong := func(err error) error {
 		e := *op.AsError(err)
 		e.Op, e.Provider = o.Name, c.conn.Provider.Name
@@ -194,7 +195,7 @@ func keywords(kwargs []starlark.Tuple) (map[string]any, error) {
 	named := make(map[string]any, len(kwargs)+1)
 	for _, kv := range kwargs {
 		name := string(kv[0].(starlark.String))
-		v, err := argument(kv[1], 0)
+		v, err := argument(kv[1])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -223,7 +224,7 @@ func positional(o *op.Op, receiver *record, args starlark.Tuple, named map[strin
 		if _, twice := named[names[i]]; twice {
 			return op.Errorf(op.InvalidArgument, "argument %q was given twice", names[i])
 		}
-		v, err := argument(arg, 0)
+		v, err := argument(arg)
 		if err != nil {
 			return op.Errorf(op.InvalidArgument, "%s: %w", names[i], err)
 		}

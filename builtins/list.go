@@ -38,6 +38,7 @@ var (
 )
 
 func (s *scope) list(c *connection, o *op.Op, in any) *list {
+	s.lasts = true
 	l := &list{scope: s, op: o, conn: c.in(s)}
 	l.next, l.stop = iter.Pull2(c.conn.Items(s.ctx, o, in))
 	s.keep(l)
@@ -48,9 +49,12 @@ func (s *scope) list(c *connection, o *op.Op, in any) *list {
 func (l *list) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.finish(nil)
+	l.finish(errUnread)
 	return nil
 }
+
+// errUnread is why a list cannot be read any more that was not read in time.
+var errUnread = op.Errorf(op.Canceled, "the run is over, and the list was not read to its end")
 
 func (l *list) finish(err error) {
 	if !l.ended {
@@ -64,7 +68,7 @@ func (l *list) at(i int) (starlark.Value, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.items) <= i && !l.ended {
-		item, err, ok := l.next()
+		item, err, ok := l.fetch()
 		switch {
 		case !ok:
 			l.finish(nil)
@@ -85,6 +89,13 @@ func (l *list) at(i int) (starlark.Value, error) {
 		return l.items[i], nil
 	}
 	return nil, l.err
+}
+
+// fetch returns the next item from the provider.
+func (l *list) fetch() (item any, err error, ok bool) {
+	ok = true
+	defer l.scope.recovered(l.op, &err)
+	return l.next()
 }
 
 // all fetches what is left.

@@ -62,7 +62,9 @@ func Names(o Options) []string {
 type printer struct{ r *run }
 
 func (p printer) Write(b []byte) (int, error) {
-	if n := p.r.printed.Add(int64(len(b))); p.r.Limits.Output > 0 && n > p.r.Limits.Output {
+	p.r.out.Lock()
+	defer p.r.out.Unlock()
+	if p.r.printed += int64(len(b)); p.r.Limits.Output > 0 && p.r.printed > p.r.Limits.Output {
 		p.r.stop("the script printed more than its limit of %d bytes", p.r.Limits.Output)
 		return 0, errors.New("too much output")
 	}
@@ -145,7 +147,8 @@ func modulePath(name string) (string, error) {
 }
 
 // module executes a file on a scope's thread.
-func (r *run) module(s *scope, file string) (starlark.StringDict, error) {
+func (r *run) module(s *scope, file string) (globals starlark.StringDict, err error) {
+	defer guard.Recover(&err)
 	src, err := fs.ReadFile(r.FS, file)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -157,7 +160,7 @@ func (r *run) module(s *scope, file string) (starlark.StringDict, error) {
 	if err != nil {
 		return nil, err
 	}
-	globals, err := prog.Init(s.thread, r.predeclared)
+	globals, err = prog.Init(s.thread, r.predeclared)
 	if err = s.raised(err, false); err != nil {
 		return nil, err
 	}

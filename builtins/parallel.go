@@ -42,6 +42,12 @@ func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
+	// A thread that waits for others needs no slot: else nested calls would wait
+	// for each other's.
+	if s.slot {
+		s.release()
+		defer s.acquire(s.ctx)
+	}
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex
@@ -57,33 +63,37 @@ func parallel(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 		}
 	}
 	places := make(chan struct{}, limit)
-	iter := items.Iterate()
-	defer iter.Done()
-	var item starlark.Value
-	for i := 0; acquire(ctx, places) && iter.Next(&item); i++ {
-		if s.depth == 0 && !acquire(ctx, s.slots) {
+	next, done := each(items)
+	defer done()
+	for i := 0; acquire(ctx, places); i++ {
+		item, err := next()
+		if err != nil {
+			fail(err)
+			break
+		}
+		if item == nil {
+			break
+		}
+		child := s.run.scope(ctx, s, b.Name())
+		if !child.acquire(ctx) {
+			child.end()
 			break
 		}
 		mu.Lock()
 		results = append(results, starlark.None)
 		mu.Unlock()
-		child := s.run.scope(ctx, s, b.Name())
 		s.adopt(child)
-		v := item
 		wg.Go(func() {
 			defer func() {
 				s.disown(child)
+				child.release()
 				<-places
-				if s.depth == 0 {
-					<-s.slots
-				}
 			}()
-			r, err := starlark.Call(child.thread, fn, starlark.Tuple{v}, nil)
-			if err = child.raised(err, false); err != nil {
+			r, err := child.call(fn, item)
+			if err != nil {
 				fail(err)
 				return
 			}
-			r.Freeze()
 			mu.Lock()
 			defer mu.Unlock()
 			results[i] = r
@@ -112,12 +122,55 @@ func share(fn starlark.Callable, items starlark.Iterable) error {
 // errSibling is why a thread is cancelled whose sibling failed.
 var errSibling = errors.New("another call of the same parallel failed")
 
+// each goes through items: next returns nil after the last. A lazy list's errors
+// are returned, not raised, for the threads at work have no part in them.
+func each(items starlark.Iterable) (next func() (starlark.Value, error), done func()) {
+	if l, ok := items.(*list); ok {
+		i := -1
+		return func() (starlark.Value, error) { i++; return l.at(i) }, func() {}
+	}
+	it := items.Iterate()
+	return func() (starlark.Value, error) {
+		var v starlark.Value
+		if !it.Next(&v) {
+			return nil, nil
+		}
+		return v, nil
+	}, it.Done
+}
+
+// call calls fn on the scope's thread. The result is frozen: another thread has it.
+func (s *scope) call(fn starlark.Callable, arg starlark.Value) (result starlark.Value, err error) {
+	defer guard.Recover(&err)
+	result, err = starlark.Call(s.thread, fn, starlark.Tuple{arg}, nil)
+	if err = s.raised(err, false); err != nil {
+		return nil, err
+	}
+	return result, guard.Freeze(result)
+}
+
 func acquire(ctx context.Context, places chan struct{}) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	select {
 	case places <- struct{}{}:
-		return ctx.Err() == nil
+		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// acquire takes one of the run's slots.
+func (s *scope) acquire(ctx context.Context) bool {
+	s.slot = acquire(ctx, s.slots)
+	return s.slot
+}
+
+func (s *scope) release() {
+	if s.slot {
+		s.slot = false
+		<-s.slots
 	}
 }
 

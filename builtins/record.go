@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -30,11 +31,19 @@ var (
 )
 
 func newRecord(v reflect.Value, conn *connection) *record {
+	if !v.CanAddr() {
+		p := reflect.New(v.Type())
+		p.Elem().Set(v)
+		v = p.Elem()
+	}
 	return &record{v, op.TypeOf(v.Type()), conn}
 }
 
 // Held makes record an op.Holder: where a field refers to such a value, it is taken for its id.
 func (r *record) Held() any { return r.v.Addr().Interface() }
+
+// MarshalJSON is for json.encode: a record's fields, not its methods.
+func (r *record) MarshalJSON() ([]byte, error) { return json.Marshal(r.Held()) }
 
 func (r *record) Type() string         { return r.typ.Name }
 func (r *record) Truth() starlark.Bool { return true }

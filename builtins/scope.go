@@ -29,9 +29,11 @@ type run struct {
 	declaring bool // only what params declares is wanted
 
 	predeclared starlark.StringDict
-	budget      atomic.Int64 // steps left
-	printed     atomic.Int64
+	budget      atomic.Int64  // steps left
 	slots       chan struct{} // of parallel threads
+
+	out     sync.Mutex // threads print one after another
+	printed int64      // bytes
 
 	mu      sync.Mutex
 	loaded  map[string]*loading
@@ -129,16 +131,20 @@ func (r *run) watchMemory(ctx context.Context) {
 type scope struct {
 	*run
 	ctx    context.Context
+	cancel context.CancelCauseFunc
 	thread *starlark.Thread
 	parent *scope
 	depth  int   // how many calls of parallel it is in
+	slot   bool  // it has one of the run's slots
 	taken  int64 // steps, from the run's budget
+	lasts  bool  // it made something that is read after it: a list, a stream
 
 	mu       sync.Mutex
 	ended    bool
 	children map[*scope]struct{} // while it waits for them in parallel
 	failed   error               // what an iterator could not return
 	unwatch  func() bool
+	unlink   func() bool
 }
 
 const scopeKey = "cloudlark.scope"
@@ -146,16 +152,25 @@ const scopeKey = "cloudlark.scope"
 // stepQuantum is how many steps a thread takes from the run's budget at a time.
 const stepQuantum = 100_000
 
+// scope makes a thread under ctx. A call of parallel ends with its own context,
+// but what it returned is read after that: so a thread's context is the run's,
+// and linked to its parent's only while it runs.
 func (r *run) scope(ctx context.Context, parent *scope, name string) *scope {
-	s := &scope{run: r, ctx: ctx, parent: parent}
+	s := &scope{run: r, parent: parent, unlink: func() bool { return true }}
+	if parent == nil {
+		s.ctx, s.cancel = ctx, func(error) {}
+	} else {
+		s.ctx, s.cancel = context.WithCancelCause(r.main.ctx)
+		s.unlink = context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })
+	}
 	s.thread = &starlark.Thread{Name: name, Print: s.print, Load: s.load, OnMaxSteps: s.moreSteps}
 	s.thread.SetLocal(scopeKey, s)
-	lib.SetContext(s.thread, ctx)
+	lib.SetContext(s.thread, s.ctx)
 	if parent != nil {
 		s.depth = parent.depth + 1
 	}
 	s.moreSteps(s.thread)
-	s.unwatch = context.AfterFunc(ctx, func() { s.thread.Cancel(context.Cause(ctx).Error()) })
+	s.unwatch = context.AfterFunc(s.ctx, func() { s.thread.Cancel("canceled") })
 	return s
 }
 
@@ -170,7 +185,11 @@ func scopeOf(t *starlark.Thread) *scope { return t.Local(scopeKey).(*scope) }
 
 // end gives back the steps that the thread did not take.
 func (s *scope) end() {
+	s.unlink()
 	s.unwatch()
+	if !s.lasts {
+		s.cancel(nil)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
@@ -183,7 +202,8 @@ func (s *scope) moreSteps(t *starlark.Thread) {
 	if n <= 0 || s.budget.Add(-n) < 0 {
 		s.stop("the script took more than its limit of %d steps", s.Limits.Steps)
 		t.Cancel("too many steps")
-		n = stepQuantum // to come to the cancellation
+		t.SetMaxExecutionSteps(uint64(s.taken) + stepQuantum) // to come to the cancellation
+		return
 	}
 	s.taken += n
 	t.SetMaxExecutionSteps(uint64(s.taken))
@@ -191,17 +211,14 @@ func (s *scope) moreSteps(t *starlark.Thread) {
 
 // steps returns how many the run has taken; the main thread is at rest.
 func (r *run) steps() uint64 {
-	left := r.budget.Load() + r.main.taken - int64(r.main.thread.ExecutionSteps())
+	left := max(0, r.budget.Load()) + r.main.taken - int64(r.main.thread.ExecutionSteps())
 	return r.Limits.Steps - uint64(left)
 }
 
 func (s *scope) print(t *starlark.Thread, msg string) {
-	if n := s.printed.Add(int64(len(msg)) + 1); s.Limits.Output > 0 && n > s.Limits.Output {
-		s.stop("the script printed more than its limit of %d bytes", s.Limits.Output)
-		t.Cancel("too much output")
-		return
+	if _, err := io.WriteString(printer{s.run}, msg+"\n"); err != nil {
+		s.raise(err)
 	}
-	io.WriteString(s.Stdout, msg+"\n")
 }
 
 // raise makes the script fail with err at the line where it is.
@@ -214,23 +231,40 @@ func (s *scope) print(t *starlark.Thread, msg string) {
 // if that waits in parallel, one of its children: then all of them are
 // cancelled, since the first error of parallel cancels the rest anyway.
 func (s *scope) raise(err error) {
+	for s.parent != nil && s.hasEnded() {
+		s = s.parent
+	}
+	s.fail(err)
+}
+
+func (s *scope) hasEnded() bool {
 	s.mu.Lock()
-	ended, children := s.ended, s.children
-	if !ended && len(children) == 0 {
-		if s.failed == nil {
-			s.failed = err
-		}
-		s.thread.Cancel(err.Error())
-	}
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// fail cancels the threads that run in the scope, and reports whether there was one.
+func (s *scope) fail(err error) bool {
+	s.mu.Lock()
+	ended, children := s.ended, slices.Collect(maps.Keys(s.children))
 	s.mu.Unlock()
-	switch {
-	case ended && s.parent != nil:
-		s.parent.raise(err)
-	case len(children) > 0:
-		for c := range children {
-			c.raise(err)
-		}
+	if ended {
+		return false
 	}
+	told := false
+	for _, c := range children {
+		told = c.fail(err) || told
+	}
+	if told {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = err
+	}
+	s.thread.Cancel("failed")
+	return true
 }
 
 // raised returns err, or what was raised in its place. caught says that the

@@ -39,6 +39,7 @@ func (s *scope) open(r *record) {
 }
 
 func (s *scope) stream(body io.Reader, name string) *stream {
+	s.lasts = true
 	st := &stream{name: name, buf: bufio.NewReader(body)}
 	st.close = sync.OnceValue(func() error {
 		s.forget(st)
@@ -54,6 +55,11 @@ func (s *scope) stream(body io.Reader, name string) *stream {
 // Read makes stream an io.Reader, so that a body can be put as it comes.
 func (s *stream) Read(p []byte) (int, error) { return s.buf.Read(p) }
 func (s *stream) Close() error               { return s.close() }
+
+// MarshalJSON makes json.encode say why it cannot be.
+func (s *stream) MarshalJSON() ([]byte, error) {
+	return nil, op.Errorf(op.InvalidArgument, "a stream is no text: read it with text()")
+}
 
 func (s *stream) String() string        { return "<stream " + s.name + ">" }
 func (s *stream) Type() string          { return "stream" }

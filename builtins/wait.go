@@ -72,7 +72,7 @@ func duration(v starlark.Value, missing time.Duration) (time.Duration, error) {
 	if v == nil || v == starlark.None {
 		return missing, nil
 	}
-	a, err := argument(v, 0)
+	a, err := argument(v)
 	if err != nil {
 		return 0, err
 	}
@@ -119,7 +119,7 @@ func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*recor
 		switch {
 		case slices.Contains(want, event.State):
 			return true, nil
-		case event.State == "error", slices.Contains(goneStates, event.State):
+		case event.State == "error" && !gone, slices.Contains(goneStates, event.State):
 			return false, op.Errorf(op.Conflict, "%s is in state %s and will not be %s", r.label(), event.State, strings.Join(want, " or "))
 		}
 		return false, nil
