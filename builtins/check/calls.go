@@ -1,0 +1,376 @@
+package check
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.starlark.net/syntax"
+
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// attribute checks x.name where it is read, not called.
+func (c *checker) attribute(e *syntax.DotExpr, x value) value {
+	name := e.Name.Name
+	switch x := x.(type) {
+	case familyValue:
+		if name != "driver" {
+			hint := op.DidYouMean(name, []string{"driver"})
+			if _, err := x.f.Lookup(name); err == nil {
+				hint = fmt.Sprintf(": open a driver first, as in cloud = %s.driver(\"sim\")", x.f.Name)
+			}
+			c.problem(e.Name, "%s has no attribute %q%s", x.f.Name, name, hint)
+		}
+	case connectionValue:
+		if slices.Contains([]string{"name", "provider", "operations"}, name) {
+			return nil
+		}
+		o, err := x.f.Lookup(name)
+		if err != nil {
+			c.problem(e.Name, "%s", op.AsError(err).Message)
+		} else if x.p != nil && !x.p.Offers(o) {
+			c.problem(e.Name, "%s does not have %s", x.p.Title, name)
+		}
+	case recordValue:
+		if f := x.t.Field(name); f != nil {
+			return fieldValue(x, f)
+		}
+		if _, ok := x.method(name); !ok {
+			names := x.t.Names()
+			for m := range x.f.Methods(x.t.Name) {
+				names = append(names, m)
+			}
+			c.problem(e.Name, "%s has no attribute %q%s", x.t.Name, name, op.DidYouMean(name, names))
+		}
+	}
+	return nil
+}
+
+// fieldValue is what a record's field holds, if that is a struct or structs.
+func fieldValue(x recordValue, f *op.Field) value {
+	t := f.Go
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+		return listValue{recordValue{x.f, op.TypeOf(t.Elem()), x.p}}
+	}
+	if t.Kind() == reflect.Struct && f.TypeName() != "time" {
+		return recordValue{x.f, op.TypeOf(t), x.p}
+	}
+	return nil
+}
+
+// method is the operation that is a record's method; nil for wait.
+func (x recordValue) method(name string) (*op.Op, bool) {
+	methods := x.f.Methods(x.t.Name)
+	if o := methods[name]; o != nil {
+		return o, true
+	}
+	return nil, name == "wait" && methods["refresh"] != nil && x.t.Field("state") != nil
+}
+
+// call checks a call and returns what it answers with.
+func (c *checker) call(e *syntax.CallExpr, env *scope) value {
+	if id, ok := e.Fn.(*syntax.Ident); ok {
+		return c.builtin(id, e, env)
+	}
+	dot, ok := e.Fn.(*syntax.DotExpr)
+	if !ok {
+		c.expr(e.Fn, env)
+		c.arguments(e.Args, env)
+		return nil
+	}
+	x := c.expr(dot.X, env)
+	c.attribute(dot, x)
+	c.arguments(e.Args, env)
+	return c.operation(dot, x, e.Args, e)
+}
+
+// operation checks the arguments of what a connection or a record is asked to do.
+func (c *checker) operation(dot *syntax.DotExpr, x value, args []syntax.Expr, at syntax.Node) value {
+	name := dot.Name.Name
+	switch x := x.(type) {
+	case familyValue:
+		if name == "driver" {
+			return c.driver(x.f, args)
+		}
+	case connectionValue:
+		if o, err := x.f.Lookup(name); err == nil {
+			c.input(o, nil, args, at)
+			return answer(x.f, x.p, o)
+		}
+	case recordValue:
+		o, ok := x.method(name)
+		if o != nil {
+			c.input(o, x.t, args, at)
+			return answer(x.f, x.p, o)
+		}
+		if ok {
+			c.wait(x, args)
+			return x
+		}
+	}
+	return nil
+}
+
+func (c *checker) arguments(args []syntax.Expr, env *scope) {
+	for _, a := range args {
+		if b, ok := a.(*syntax.BinaryExpr); ok && b.Op == syntax.EQ {
+			a = b.Y
+		}
+		c.expr(a, env)
+	}
+}
+
+// builtin checks a call of a function by name, as far as it hands values on.
+func (c *checker) builtin(id *syntax.Ident, e *syntax.CallExpr, env *scope) value {
+	c.expr(id, env)
+	if _, own := env.lookup(id.Name); own {
+		c.arguments(e.Args, env)
+		return nil
+	}
+	switch id.Name {
+	case "attempt": // attempt(cloud.get_node, "n-1") is cloud.get_node("n-1")
+		if len(e.Args) > 0 {
+			if dot, ok := e.Args[0].(*syntax.DotExpr); ok {
+				x := c.expr(dot.X, env)
+				c.attribute(dot, x)
+				c.arguments(e.Args[1:], env)
+				c.operation(dot, x, e.Args[1:], e)
+				return nil
+			}
+		}
+	case "list", "sorted", "reversed":
+		if len(e.Args) > 0 {
+			v := c.expr(e.Args[0], env)
+			c.arguments(e.Args[1:], env)
+			if l, ok := v.(listValue); ok {
+				return l
+			}
+			return nil
+		}
+	}
+	c.arguments(e.Args, env)
+	return nil
+}
+
+// driver checks compute.driver("name", key = …).
+func (c *checker) driver(f *op.Family, args []syntax.Expr) value {
+	conn := connectionValue{f: f}
+	if len(args) == 0 {
+		return conn
+	}
+	name, known := literal(args[0])
+	if s, ok := name.(string); ok && known {
+		for _, p := range c.Providers {
+			if p.Family == f && p.Name == s {
+				conn.p = p
+			}
+		}
+	}
+	if conn.p == nil {
+		return conn // a connection of the configuration, perhaps
+	}
+	for _, a := range args[1:] {
+		if key, v, ok := keyword(a); ok {
+			arg, known := literal(v)
+			if !known {
+				arg = nil
+			}
+			c.refused(key, conn.p.Config.Check(key.Name, arg), "%s: %s", conn.p.Name)
+		}
+	}
+	return conn
+}
+
+// refused makes a problem of an error of the decoder.
+func (c *checker) refused(n syntax.Node, err error, format, name string) {
+	if err != nil {
+		c.problem(n, format, name, op.AsError(err).Message)
+	}
+}
+
+// input checks an operation's arguments against its row.
+func (c *checker) input(o *op.Op, receiver *op.Type, args []syntax.Expr, at syntax.Node) {
+	in := o.In()
+	filled := map[string]bool{}
+	if receiver != nil {
+		filled = fills(o, receiver)
+	}
+	var open []string // for arguments without a name
+	for _, f := range in.Fields {
+		if !filled[f.Name] {
+			open = append(open, f.Name)
+		}
+	}
+	given, unknown := map[string]bool{}, false
+	positional := 0
+	for _, a := range args {
+		if u, ok := a.(*syntax.UnaryExpr); ok && (u.Op == syntax.STAR || u.Op == syntax.STARSTAR) {
+			unknown = true // *args, **kwargs: anything
+			continue
+		}
+		key, v, named := keyword(a)
+		var name string
+		var where syntax.Node = a
+		if named {
+			name, where = key.Name, key
+			if waits(o, receiver) && (name == "wait" || name == "timeout") {
+				continue
+			}
+		} else {
+			if positional >= len(open) {
+				if !unknown {
+					c.problem(a, "%s: there are only %d arguments: %s", o.Name, len(open), strings.Join(open, ", "))
+				}
+				return
+			}
+			name, v = open[positional], a
+			positional++
+		}
+		if given[name] {
+			c.problem(where, "%s: argument %q was given twice", o.Name, name)
+		}
+		given[name] = true
+		arg, known := literal(v)
+		if !known {
+			arg = nil
+		}
+		c.refused(where, in.Check(name, arg), "%s: %s", o.Name)
+	}
+	for _, f := range in.Fields {
+		if f.Required && !given[f.Name] && !filled[f.Name] && !unknown && !scoped(in, f, given) {
+			c.problem(at, "%s: argument %q is missing", o.Name, f.Name)
+		}
+	}
+}
+
+// scoped reports whether a missing field may be filled from another argument:
+// the bucket from an object.
+func scoped(in *op.Type, missing op.Field, given map[string]bool) bool {
+	return missing.Ref != "" && slices.ContainsFunc(in.Fields, func(f op.Field) bool {
+		return given[f.Name] && f.Ref != "" && f.Ref != missing.Ref
+	})
+}
+
+// fills lists the fields of an operation's input that its receiver fills.
+func fills(o *op.Op, t *op.Type) map[string]bool {
+	filled, seen := map[string]bool{}, map[string]bool{}
+	for _, f := range o.In().Fields {
+		if f.Ref == "" || seen[f.Ref] || f.Go.Kind() != reflect.String {
+			continue
+		}
+		seen[f.Ref] = true
+		filled[f.Name] = f.Ref == t.Name || slices.ContainsFunc(t.Fields, func(g op.Field) bool { return g.Scope && g.Ref == f.Ref })
+	}
+	return filled
+}
+
+func waits(o *op.Op, receiver *op.Type) bool {
+	return receiver != nil && o.Effect == op.Deletes && o.Family.Methods(receiver.Name)["refresh"] != nil
+}
+
+// wait checks the arguments of a value's wait.
+func (c *checker) wait(x recordValue, args []syntax.Expr) {
+	for i, a := range args {
+		key, v, named := keyword(a)
+		if !named {
+			v = a
+		} else if key.Name != "state" && key.Name != "timeout" {
+			c.problem(key, "wait: there is no argument %q%s", key.Name, op.DidYouMean(key.Name, []string{"state", "timeout"}))
+			continue
+		}
+		arg, known := literal(v)
+		if !known {
+			continue
+		}
+		if named && key.Name == "timeout" || !named && i == 1 {
+			if s, ok := arg.(string); ok {
+				if _, err := op.ParseDuration(s); err != nil {
+					c.problem(v, "wait: timeout: %v", err)
+				}
+			}
+			continue
+		}
+		states := x.t.Field("state").Enum
+		list, many := arg.([]any)
+		if !many {
+			list = []any{arg}
+		}
+		for _, s := range list {
+			if s, ok := s.(string); ok && states != nil && !slices.Contains(states, s) {
+				c.problem(v, "wait: a %s has no state %q%s", x.t.Name, s, op.DidYouMean(s, states))
+			}
+		}
+	}
+}
+
+// answer is what an operation's call is.
+func answer(f *op.Family, p *drivers.Provider, o *op.Op) value {
+	if o.Out() == nil {
+		return nil
+	}
+	r := recordValue{f, o.Out(), p}
+	if o.Many() {
+		return listValue{r}
+	}
+	return r
+}
+
+func keyword(a syntax.Expr) (key *syntax.Ident, v syntax.Expr, ok bool) {
+	b, ok := a.(*syntax.BinaryExpr)
+	if !ok || b.Op != syntax.EQ {
+		return nil, nil, false
+	}
+	return b.X.(*syntax.Ident), b.Y, true
+}
+
+// literal is the value that an expression is written as.
+func literal(e syntax.Expr) (v any, known bool) {
+	switch e := e.(type) {
+	case *syntax.Literal:
+		switch x := e.Value.(type) {
+		case string, int64, float64:
+			if e.Token == syntax.BYTES {
+				return []byte(x.(string)), true
+			}
+			return x, true
+		}
+	case *syntax.ParenExpr:
+		return literal(e.X)
+	case *syntax.Ident:
+		switch e.Name {
+		case "True", "False":
+			return e.Name == "True", true
+		case "None":
+			return nil, true
+		}
+	case *syntax.ListExpr:
+		list := []any{}
+		for _, x := range e.List {
+			v, known := literal(x)
+			if !known {
+				return nil, false
+			}
+			list = append(list, v)
+		}
+		return list, true
+	case *syntax.DictExpr:
+		dict := map[string]any{}
+		for _, entry := range e.List {
+			k, known := literal(entry.(*syntax.DictEntry).Key)
+			s, ok := k.(string)
+			v, knownValue := literal(entry.(*syntax.DictEntry).Value)
+			if !known || !ok || !knownValue {
+				return nil, false
+			}
+			dict[s] = v
+		}
+		return dict, true
+	}
+	return nil, false
+}

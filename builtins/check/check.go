@@ -1,0 +1,192 @@
+// Package check finds mistakes in a script without running it: what does not
+// parse, names that nothing defines, and calls that the operation table refuses.
+//
+// It follows what a value is through the script: compute.driver(…) is a
+// connection, an operation of it answers with a record or a list of them, and
+// so on. It says nothing where it does not know: a variable that may be one
+// thing or another, a function's parameters.
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"go.starlark.net/resolve"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+
+	"github.com/cloudlark/cloudlark/builtins"
+	"github.com/cloudlark/cloudlark/builtins/guard"
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// Options is what to check, and against what.
+type Options struct {
+	FS        fs.FS
+	Path      string
+	Families  []*op.Family
+	Providers []*drivers.Provider
+	Names     []string // the predeclared names: builtins.Names
+}
+
+// A Problem is a mistake and where it is.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Col     int    `json:"column"`
+	Message string `json:"message"`
+}
+
+func (p Problem) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Message)
+}
+
+// Check returns the problems of a script and of what it loads, in their order.
+// The error is about reading the script.
+func Check(o Options) ([]Problem, error) {
+	c := &checker{Options: o, checked: map[string][]string{}}
+	if _, err := c.file(o.Path); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(c.problems, func(a, b Problem) int {
+		if a.File != b.File {
+			return 0 // in the order of their loading
+		}
+		return (a.Line-b.Line)*1000 + a.Col - b.Col
+	})
+	return c.problems, nil
+}
+
+type checker struct {
+	Options
+	problems []Problem
+	checked  map[string][]string // what a file defines
+	later    []func()            // functions' bodies: they run when the globals are known
+}
+
+func (c *checker) problem(n syntax.Node, format string, args ...any) {
+	pos, _ := n.Span()
+	c.problemAt(pos, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) problemAt(pos syntax.Position, msg string) {
+	p := Problem{pos.Filename(), int(pos.Line), int(pos.Col), msg}
+	if !slices.Contains(c.problems, p) {
+		c.problems = append(c.problems, p)
+	}
+}
+
+// file checks a file once and returns the names that it defines.
+func (c *checker) file(path string) ([]string, error) {
+	if names, ok := c.checked[path]; ok {
+		return names, nil
+	}
+	c.checked[path] = nil
+	src, err := fs.ReadFile(c.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := guard.Syntax(builtins.Dialect, path, src)
+	if err != nil {
+		if e, ok := errors.AsType[syntax.Error](err); ok {
+			c.problemAt(e.Pos, "syntax error: "+e.Msg)
+		} else {
+			c.problemAt(syntax.MakePosition(&path, 1, 1), err.Error())
+		}
+		return nil, nil
+	}
+	if err := resolve.File(f, func(n string) bool { return slices.Contains(c.Names, n) }, starlark.Universe.Has); err != nil {
+		for _, e := range err.(resolve.ErrorList) {
+			hint := ""
+			if name, ok := strings.CutPrefix(e.Msg, "undefined: "); ok {
+				hint = op.DidYouMean(name, append(slices.Clone(c.Names), starlark.Universe.Keys()...))
+			}
+			c.problemAt(e.Pos, e.Msg+hint)
+		}
+	}
+	env := &scope{names: map[string]value{}}
+	outer := c.later
+	c.later = nil
+	c.stmts(f.Stmts, env)
+	for len(c.later) > 0 {
+		body := c.later[0]
+		c.later = c.later[1:]
+		body()
+	}
+	c.later = outer
+	var names []string
+	for n := range env.names {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	c.checked[path] = names
+	return names, nil
+}
+
+// load checks a loaded file, and that it defines what is loaded from it.
+func (c *checker) load(s *syntax.LoadStmt, env *scope) {
+	for _, to := range s.To {
+		env.bind(to.Name, nil)
+	}
+	name := s.Module.Value.(string)
+	path, ok := strings.CutPrefix(name, "//")
+	if !ok || !fs.ValidPath(path) {
+		c.problem(s.Module, "load: %q: a module is named from the script's folder with two slashes before it: \"//lib/x.star\"", name)
+		return
+	}
+	defined, err := c.file(path)
+	if err != nil {
+		c.problem(s.Module, "load: %s: there is no such script", name)
+		return
+	}
+	for _, from := range s.From {
+		if defined != nil && !slices.Contains(defined, from.Name) {
+			c.problem(from, "load: %s does not define %s%s", name, from.Name, op.DidYouMean(from.Name, defined))
+		}
+	}
+}
+
+// A scope is the names that a piece of a script sees, and what they stand for.
+type scope struct {
+	names map[string]value
+	outer *scope
+}
+
+// bind gives a name a value. A name that may be one thing or another is nothing
+// that is known.
+func (s *scope) bind(name string, v value) {
+	if old, bound := s.names[name]; bound && old != v {
+		v = nil
+	}
+	s.names[name] = v
+}
+
+func (s *scope) lookup(name string) (value, bool) {
+	for ; s != nil; s = s.outer {
+		if v, ok := s.names[name]; ok {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+// A value is what an expression is known to be: nil for anything.
+type value any
+
+type (
+	familyValue     struct{ f *op.Family }
+	connectionValue struct {
+		f *op.Family
+		p *drivers.Provider // nil if not known
+	}
+	recordValue struct {
+		f *op.Family
+		t *op.Type
+		p *drivers.Provider
+	}
+	listValue struct{ of recordValue }
+)

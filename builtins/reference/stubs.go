@@ -1,0 +1,164 @@
+package reference
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// language is what scripts have beside the families, in Python's words.
+const language = `"""What Cloudlark's scripts have, for editors. Made from the operation table."""
+
+from typing import Any, Callable, Iterable, Iterator, Optional
+
+class secret:
+    def reveal(self) -> str: ...
+
+class stream:
+    def read(self, n: int = ...) -> bytes: ...
+    def text(self) -> str: ...
+    def lines(self) -> Iterator[str]: ...
+    def close(self) -> None: ...
+
+class error:
+    kind: str
+    message: str
+    provider: str
+    op: str
+    code: str
+    request_id: str
+    retry_after: float
+    trace: str
+
+class attempted:
+    value: Any
+    error: Optional[error]
+
+class file(stream):
+    name: str
+    size: int
+
+def attempt(fn: Callable, *args: Any, **kwargs: Any) -> attempted: ...
+def parallel(fn: Callable, items: Iterable, limit: int = 8) -> list: ...
+def params(**declared: Any) -> Any: ...
+def param(default: Any = None, type: Any = None, required: bool = False, help: str = "", choices: Optional[list[str]] = None) -> Any: ...
+def sleep(duration: Any) -> None: ...
+def struct(**fields: Any) -> Any: ...
+def load(module: str, *names: str) -> None: ...
+def table(rows: Iterable, columns: Optional[list[str]] = None) -> None: ...
+def env(name: str, default: Any = None) -> Any: ...
+def read_file(path: str) -> str: ...
+def write_file(path: str, data: Any, append: bool = False) -> int: ...
+def open_file(path: str) -> file: ...
+def list_files(path: str, pattern: str = "**") -> list: ...
+def remove_file(path: str) -> None: ...
+
+json: Any
+time: Any
+math: Any
+re: Any
+hash: Any
+base64: Any
+log: Any
+http: Any
+`
+
+// Stubs writes a .pyi file: the builtins, the families, and their values.
+func (r *Reference) Stubs(w io.Writer) {
+	io.WriteString(w, language)
+	for _, f := range r.families {
+		prefix := f.Name + "_"
+		for _, t := range values(f) {
+			r.class(w, f, prefix, t)
+		}
+		fmt.Fprintf(w, "\nclass %sconnection:\n    name: str\n    provider: str\n    operations: tuple[str, ...]\n", prefix)
+		for _, o := range f.Ops {
+			fmt.Fprintf(w, "    def %s(self%s) -> %s:\n        %q\n", o.Name, parameters(prefix, o, ""), answer(prefix, o), o.Summary())
+		}
+		fmt.Fprintf(w, "\nclass %sfamily:\n    def driver(self, name: str, **config: Any) -> %sconnection: ...\n\n%s: %sfamily\n", prefix, prefix, f.Name, prefix)
+	}
+}
+
+func (r *Reference) class(w io.Writer, f *op.Family, prefix string, t *op.Type) {
+	fmt.Fprintf(w, "\nclass %s%s:\n", prefix, t.Name)
+	for i := range t.Fields {
+		fmt.Fprintf(w, "    %s: %s\n", t.Fields[i].Name, python(prefix, t.Fields[i].Go))
+	}
+	methods := f.Methods(t.Name)
+	for _, name := range slices.Sorted(maps.Keys(methods)) {
+		fmt.Fprintf(w, "    def %s(self%s) -> %s: ...\n", name, parameters(prefix, methods[name], t.Name), answer(prefix, methods[name]))
+	}
+	if t.Field("state") != nil && methods["refresh"] != nil {
+		fmt.Fprintf(w, "    def wait(self, state: Any, timeout: Any = \"10m\") -> %s%s: ...\n", prefix, t.Name)
+	}
+}
+
+// parameters are an operation's arguments, less the one that its receiver fills.
+func parameters(prefix string, o *op.Op, receiver string) string {
+	var required, optional strings.Builder
+	filled := false
+	for i := range o.In().Fields {
+		f := &o.In().Fields[i]
+		if receiver != "" && !filled && f.Ref == receiver {
+			filled = true
+			continue
+		}
+		typ := python(prefix, f.Go)
+		if f.Ref != "" || f.Unit != "" || f.IsStream() {
+			typ = "Any" // a value or its id, a number or text with a unit
+		}
+		if f.Required && receiver == "" {
+			fmt.Fprintf(&required, ", %s: %s", f.Name, typ)
+		} else {
+			fmt.Fprintf(&optional, ", %s: %s = ...", f.Name, typ)
+		}
+	}
+	return required.String() + optional.String()
+}
+
+func answer(prefix string, o *op.Op) string {
+	switch {
+	case o.Out() == nil:
+		return "None"
+	case o.Many():
+		return "list[" + prefix + o.Out().Name + "]"
+	}
+	return prefix + o.Out().Name
+}
+
+// python is a Go type in Python's words.
+func python(prefix string, t reflect.Type) string {
+	f := op.Field{Go: t}
+	switch {
+	case f.IsStream():
+		return "stream"
+	case f.IsSecret():
+		return "Optional[secret]"
+	case f.TypeName() == "time":
+		return "Any"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return "Optional[" + python(prefix, t.Elem()) + "]"
+	case reflect.Slice:
+		return "list[" + python(prefix, t.Elem()) + "]"
+	case reflect.Map:
+		return "dict[str, " + python(prefix, t.Elem()) + "]"
+	case reflect.Struct:
+		return prefix + op.TypeOf(t).Name
+	case reflect.String:
+		return "str"
+	case reflect.Bool:
+		return "bool"
+	case reflect.Float64:
+		return "float"
+	case reflect.Interface:
+		return "Any"
+	}
+	return "int"
+}

@@ -1,0 +1,31 @@
+// Cloudlark runs Starlark scripts that work with any cloud.
+//
+// The command is thin: each subcommand is one file, which reads flags, asks the
+// host or the table, and prints. See `cloudlark --help`.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+func main() {
+	// Values that a script nests deeply are walked recursively in places. The
+	// run's memory limit bounds them; Go's usual limit of a stack would end the
+	// process before that does.
+	debug.SetMaxStack(4 << 30)
+	os.Exit(command())
+}
+
+// command runs with what a process has, and returns its exit code.
+func command() int {
+	// The first interrupt ends what runs; the second ends the process, because
+	// nobody waits for it any more.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+}

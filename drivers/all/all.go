@@ -1,0 +1,22 @@
+// Package all is the list of the native drivers, for the command. A program
+// that embeds Cloudlark imports the drivers it needs instead, and links no other.
+package all
+
+import (
+	"slices"
+
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/sim"
+)
+
+// Providers lists every native driver. state is the folder in which the
+// embedded cloud is kept.
+func Providers(state string) []*drivers.Provider {
+	return slices.Concat(
+		sim.Providers(sim.Options{State: state}),
+		[]*drivers.Provider{local.Provider()},
+		aws.Providers(),
+	)
+}
