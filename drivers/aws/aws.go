@@ -10,7 +10,7 @@ package aws
 
 import (
 	"github.com/cloudlark/cloudlark/drivers"
-//	"github.com/cloudlark/cloudlark/drivers/compute"
+	//	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 

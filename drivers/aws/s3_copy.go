@@ -40,7 +40,11 @@ func (d *s3Driver) CopyObject(ctx context.Context, in storage.CopyObject) (stora
 
 func (d *s3Driver) UpdateObject(ctx context.Context, in storage.UpdateObject) (storage.Object, error) {
 	c := &copying{s3Driver: d, bucket: in.Bucket, name: in.Name, toBucket: in.Bucket, toName: in.Name, replace: true, inPlace: true}
-	return c.do(ctx, in.Metadata, in.ContentType)
+	metadata := in.Metadata
+	if metadata == nil {
+		metadata = map[string]string{} // all that it shall have: none
+	}
+	return c.do(ctx, metadata, in.ContentType)
 }
 
 // do copies the object; metadata that is nil and a type that is empty stay as they are.

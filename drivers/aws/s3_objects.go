@@ -139,7 +139,9 @@ func encodeMetadata(m map[string]string) (map[string]string, error) {
 	encoded := make(map[string]string, len(m))
 	for k, v := range m {
 		name := strings.ToLower(k)
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz", r) }) {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+			return !strings.ContainsRune("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz", r)
+		}) {
 			return nil, op.Errorf(op.InvalidArgument, "metadata: %q cannot be a name: it becomes part of a header's", k)
 		}
 		if !utf8.ValidString(v) {

@@ -211,18 +211,18 @@ func (u *upload) parts(ctx context.Context, id *string, b []byte) ([]types.Compl
 			reading = op.Errorf(op.InvalidArgument, "the body is too large for S3, which takes %d parts: give its size, for larger ones", maxParts)
 			break
 		}
-		sum, last := crc32c(crc32.Checksum(b, castagnoli)), int64(len(b)) < u.size(i)
+		data, sum, last := b, crc32c(crc32.Checksum(b, castagnoli)), int64(len(b)) < u.size(i)
 		part := &types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ChecksumCRC32C: sum}
 		parts = append(parts, part)
 		g.Go(func() error {
 			return again(sending, true, func() error {
 				out, err := u.client.UploadPart(sending, &s3.UploadPartInput{Bucket: &u.in.Bucket, Key: &u.in.Name, UploadId: id, PartNumber: part.PartNumber,
-					Body: bytes.NewReader(b), ContentLength: aws.Int64(int64(len(b))), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumCRC32C: sum})
+					Body: bytes.NewReader(data), ContentLength: aws.Int64(int64(len(data))), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumCRC32C: sum})
 				if err != nil {
 					return err
 				}
 				part.ETag = out.ETag
-				spare <- b
+				spare <- data
 				return nil
 			})
 		})
