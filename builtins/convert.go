@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"fmt"
+	"math/big"
 	"reflect"
 	"time"
 
@@ -179,6 +180,11 @@ func value(v reflect.Value, conn *connection) (starlark.Value, error) {
 		return secret(x), nil
 	case []byte:
 		return starlark.Bytes(x), nil
+	case *big.Int:
+		if x == nil {
+			return starlark.None, nil
+		}
+		return starlark.MakeBigInt(x), nil
 	}
 	switch v.Kind() {
 	case reflect.Bool:

@@ -51,6 +51,7 @@ func (f family) driver(t *starlark.Thread, b *starlark.Builtin, args starlark.Tu
 		config[k] = unhold(v)
 	}
 	s := scopeOf(t)
+	s.lasts = true
 	conn, err := s.Open(s.ctx, f.Family, name, config)
 	if err != nil {
 		return nil, err
@@ -156,6 +157,7 @@ func (c *connection) call(s *scope, o *op.Op, receiver *record, args starlark.Tu
 	if receiver != nil {
 		holder = receiver
 	}
+	defer s.uploads(named)()
 	in, err := o.In().Decode(named, holder)
 	if err != nil {
 		return nil, wrong(err)
@@ -259,7 +261,5 @@ func (r *record) refresh(ctx context.Context) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := reflect.New(reflect.TypeOf(out))
-	v.Elem().Set(reflect.ValueOf(out))
-	return newRecord(v.Elem(), r.conn), nil
+	return newRecord(reflect.ValueOf(out), r.conn), nil
 }

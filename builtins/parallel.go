@@ -187,5 +187,6 @@ func (s *scope) disown(child *scope) {
 	child.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lasts = s.lasts || child.lasts
 	delete(s.children, child)
 }

@@ -19,7 +19,7 @@ import (
 // Attributes are converted when they are read, so that a record costs what is
 // looked at.
 type record struct {
-	v    reflect.Value // the struct, addressable
+	v    reflect.Value // the struct
 	typ  *op.Type
 	conn *connection // nil for a record without methods
 }
@@ -31,16 +31,22 @@ var (
 )
 
 func newRecord(v reflect.Value, conn *connection) *record {
-	if !v.CanAddr() {
-		p := reflect.New(v.Type())
-		p.Elem().Set(v)
-		v = p.Elem()
-	}
 	return &record{v, op.TypeOf(v.Type()), conn}
 }
 
 // Held makes record an op.Holder: where a field refers to such a value, it is taken for its id.
-func (r *record) Held() any { return r.v.Addr().Interface() }
+func (r *record) Held() any { return addressable(r.v).Addr().Interface() }
+
+// addressable is v, or a copy of what came without an address: an answer is not
+// copied as long as it is only looked at.
+func addressable(v reflect.Value) reflect.Value {
+	if v.CanAddr() {
+		return v
+	}
+	p := reflect.New(v.Type()).Elem()
+	p.Set(v)
+	return p
+}
 
 // MarshalJSON is for json.encode: a record's fields, not its methods.
 func (r *record) MarshalJSON() ([]byte, error) { return json.Marshal(r.Held()) }

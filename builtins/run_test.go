@@ -52,9 +52,7 @@ func (d *odd) GetVolume(ctx context.Context, in compute.GetVolume) (compute.Volu
 }
 
 func (d *odd) GetNode(context.Context, compute.GetNode) (compute.Node, error) {
-	var m map[string]int
-	m["x"] = 1
-	return compute.Node{}, nil
+	panic("a defect")
 }
 
 // oddOptions are those of a run of src on d, as compute.driver("odd").

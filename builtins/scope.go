@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"runtime"
 	"runtime/metrics"
 	"slices"
 	"sync"
@@ -24,7 +25,8 @@ import (
 type run struct {
 	Options
 	main   *scope
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc                 // ends the run
+	halt   atomic.Pointer[context.CancelCauseFunc] // ends what is executed: the run, or a session's chunk
 
 	declaring bool // only what params declares is wanted
 
@@ -34,6 +36,8 @@ type run struct {
 
 	out     sync.Mutex // threads print one after another
 	printed int64      // bytes
+
+	telling sync.Mutex
 
 	mu      sync.Mutex
 	loaded  map[string]*loading
@@ -63,6 +67,7 @@ func newRun(ctx context.Context, o Options) *run {
 	r := &run{Options: o, loaded: map[string]*loading{}, closers: map[io.Closer]struct{}{}, slots: make(chan struct{}, o.Limits.Parallel)}
 	r.budget.Store(int64(o.Limits.Steps))
 	ctx, r.cancel = context.WithCancelCause(ctx)
+	r.halt.Store(&r.cancel)
 	r.main = r.scope(ctx, nil, "main")
 	r.predeclared = r.names()
 	if o.Limits.Memory > 0 {
@@ -97,20 +102,34 @@ func (r *run) forget(c io.Closer) {
 	delete(r.closers, c)
 }
 
-// stop ends the run for good.
+// stop ends what is executed, for good.
 func (r *run) stop(format string, args ...any) {
-	r.cancel(&limitError{fmt.Sprintf(format, args...)})
+	(*r.halt.Load())(&limitError{fmt.Sprintf(format, args...)})
+}
+
+// tell reports progress, from one thread after another.
+func (r *run) tell(e Event) {
+	if r.Progress == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.Progress(e)
 }
 
 const memoryMetric = "/memory/classes/heap/objects:bytes"
 
-// watchMemory stops the run when the process's heap has grown by more than the
-// limit. It samples, so a single operation must not be able to take all memory:
-// that is what builtins/guard sees to.
+// watchMemory stops the script when the process's heap has grown by more than
+// the limit. It samples, so a single operation must not be able to take all
+// memory: that is what builtins/guard sees to. What is garbage does not count,
+// unless it is as much again.
 func (r *run) watchMemory(ctx context.Context) {
 	sample := []metrics.Sample{{Name: memoryMetric}}
-	metrics.Read(sample)
-	base := sample[0].Value.Uint64()
+	grown := func(base uint64) uint64 {
+		metrics.Read(sample)
+		return max(base, sample[0].Value.Uint64()) - base
+	}
+	base, limit := grown(0), uint64(r.Limits.Memory)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -119,10 +138,13 @@ func (r *run) watchMemory(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		metrics.Read(sample)
-		if now := sample[0].Value.Uint64(); now > base && now-base > uint64(r.Limits.Memory) {
+		now := grown(base)
+		if now > limit && now <= 2*limit {
+			runtime.GC()
+			now = grown(base)
+		}
+		if now > limit {
 			r.stop("the script needs more memory than its limit of %d MiB", r.Limits.Memory>>20)
-			return
 		}
 	}
 }
@@ -147,10 +169,26 @@ type scope struct {
 	unlink   func() bool
 }
 
+// renew gives a session's thread the whole budget again.
+func (s *scope) renew() {
+	s.lasts, s.failed = false, nil
+	s.budget.Store(int64(s.Limits.Steps))
+	s.taken = int64(s.thread.ExecutionSteps())
+	s.moreSteps(s.thread)
+	s.out.Lock()
+	defer s.out.Unlock()
+	s.printed = 0
+}
+
 const scopeKey = "cloudlark.scope"
 
-// stepQuantum is how many steps a thread takes from the run's budget at a time.
-const stepQuantum = 100_000
+// A thread takes steps from the run's budget at most so many at a time, and less
+// when it runs low: what a thread has and does not use, others lack.
+const (
+	stepQuantum = 100_000
+	stepShare   = 256
+	stepLeast   = 100
+)
 
 // scope makes a thread under ctx. A call of parallel ends with its own context,
 // but what it returned is read after that: so a thread's context is the run's,
@@ -198,7 +236,8 @@ func (s *scope) end() {
 
 // moreSteps takes steps from the run's budget, when the thread has used up what it had.
 func (s *scope) moreSteps(t *starlark.Thread) {
-	n := min(s.budget.Load(), stepQuantum)
+	left := s.budget.Load()
+	n := min(left, max(stepLeast, min(stepQuantum, left/stepShare)))
 	if n <= 0 || s.budget.Add(-n) < 0 {
 		s.stop("the script took more than its limit of %d steps", s.Limits.Steps)
 		t.Cancel("too many steps")

@@ -47,35 +47,50 @@ func (s *Session) Whole(src string) bool {
 }
 
 // Eval executes a chunk and returns an expression's value, nil for statements.
-// ctx ends this chunk, not the session.
+// ctx ends this chunk, not the session, and so does a limit: each chunk has them
+// all for itself, but for the memory, which the globals share.
 func (s *Session) Eval(ctx context.Context, src string) (starlark.Value, error) {
 	main := s.run.main
 	session := main.ctx
 	// Lists that the chunk makes go on in later ones: only an interruption ends them.
 	chunk, interrupt := context.WithCancelCause(session)
 	main.setContext(chunk)
-	stop := context.AfterFunc(ctx, func() {
-		interrupt(context.Cause(ctx))
-		main.thread.Cancel(context.Cause(ctx).Error())
+	main.renew()
+	s.run.halt.Store(&interrupt)
+	unlink := context.AfterFunc(ctx, func() { interrupt(context.Cause(ctx)) })
+	canceled := make(chan struct{})
+	unwatch := context.AfterFunc(chunk, func() {
+		main.thread.Cancel("canceled")
+		close(canceled)
 	})
 	defer func() {
-		stop()
+		unlink()
+		if !unwatch() {
+			<-canceled // else it could cancel the next chunk
+		}
+		s.run.halt.Store(&s.run.cancel)
 		main.thread.Uncancel()
 		main.setContext(session)
-	}()
-
-	f, err := guard.Parse(Dialect, "input", []byte(src))
-	var v starlark.Value
-	if err == nil {
-		if len(f.Stmts) == 1 {
-			if e, ok := f.Stmts[0].(*syntax.ExprStmt); ok {
-				v, err = starlark.EvalExprOptions(Dialect, main.thread, e.X, s.globals)
-				return v, s.run.explain(main, main.raised(err, true))
-			}
+		if !main.lasts {
+			interrupt(nil)
 		}
-		err = starlark.ExecREPLChunk(f, main.thread, s.globals)
+	}()
+	v, err := s.eval(src)
+	return v, s.run.explain(main, main.raised(err, true))
+}
+
+func (s *Session) eval(src string) (v starlark.Value, err error) {
+	defer guard.Recover(&err)
+	f, err := guard.Parse(Dialect, "input", []byte(src))
+	if err != nil {
+		return nil, err
 	}
-	return nil, s.run.explain(main, main.raised(err, true))
+	if len(f.Stmts) == 1 {
+		if e, ok := f.Stmts[0].(*syntax.ExprStmt); ok {
+			return starlark.EvalExprOptions(Dialect, s.run.main.thread, e.X, s.globals)
+		}
+	}
+	return nil, starlark.ExecREPLChunk(f, s.run.main.thread, s.globals)
 }
 
 // Complete returns what the word before pos may become, whole words: a global, an

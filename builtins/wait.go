@@ -95,10 +95,8 @@ func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*recor
 	start := time.Now()
 	event := Event{Kind: "wait", What: r.label()}
 	tell := func(done bool) {
-		if s.Progress != nil {
-			event.Elapsed, event.Done = time.Since(start), done
-			s.Progress(event)
-		}
+		event.Elapsed, event.Done = time.Since(start), done
+		s.tell(event)
 	}
 	defer tell(true)
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
