@@ -167,7 +167,8 @@ func stateFolder(name string) string {
 }
 
 func (a *app) logger() *slog.Logger {
-	level := slog.LevelWarn
+	// A call that fails is told by the script, or is caught by it.
+	level := slog.LevelError
 	switch {
 	case a.flags.verbose == 1:
 		level = slog.LevelInfo

@@ -82,7 +82,11 @@ func (a *app) runScript(c *cobra.Command, args []string) error {
 		return a.scriptHelp(path, own)
 	}
 	script.Params = map[string]any{}
-	own.Visit(func(f *pflag.Flag) { script.Params[paramName(f.Name, params)] = f.Value.String() })
+	own.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			script.Params[paramName(f.Name, params)] = f.Value.String()
+		}
+	})
 	for _, arg := range flags.Args() {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {

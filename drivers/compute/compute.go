@@ -68,7 +68,7 @@ var Family = op.NewFamily("compute", "Compute",
 
 		op.List("list_volume_snapshots", SnapshotLister.ListVolumeSnapshots, "List the snapshots, of all volumes or of one.").On("volume", "list_snapshots"),
 		op.Call("get_volume_snapshot", SnapshotGetter.GetVolumeSnapshot, op.Reads, "Look a snapshot up by its id.").On("volume_snapshot", "refresh"),
-		op.Call("create_volume_snapshot", SnapshotCreator.CreateVolumeSnapshot, op.Creates, "Take a snapshot of a volume.").On("volume", "snapshot"),
+		op.Call("create_volume_snapshot", SnapshotCreator.CreateVolumeSnapshot, op.Creates, "Take a snapshot of a volume.").On("volume", "create_snapshot"),
 		op.Do("destroy_volume_snapshot", SnapshotDestroyer.DestroyVolumeSnapshot, op.Deletes, "Destroy a snapshot.").On("volume_snapshot", "destroy"),
 
 		op.List("list_networks", NetworkLister.ListNetworks, "List the networks."),

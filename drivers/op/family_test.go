@@ -10,6 +10,16 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
+// typeNamed is the type of that name that an operation answers with.
+func typeNamed(f *op.Family, name string) *op.Type {
+	for _, o := range f.Ops {
+		if o.Out() != nil && o.Out().Name == name {
+			return o.Out()
+		}
+	}
+	return nil
+}
+
 // TestFamilies reads every row of every contract, so that a wrong tag, a
 // missing help or a method that cannot be bound is found here.
 func TestFamilies(t *testing.T) {
@@ -36,6 +46,9 @@ func TestFamilies(t *testing.T) {
 					bound := false
 					for _, field := range o.In().Fields {
 						bound = bound || field.Ref == o.Receiver
+					}
+					if out := typeNamed(f, o.Receiver); out != nil && out.Field(o.Method) != nil {
+						t.Errorf("%s has a field %s as well as a method", o.Receiver, o.Method)
 					}
 					if !bound {
 						t.Errorf("no field of %s refers to a %s", o.In().Name, o.Receiver)

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cloudlark/cloudlark/builtins/reference"
+	"github.com/cloudlark/cloudlark/drivers/all"
+)
+
+var update = flag.Bool("update", false, "write the files that are compared, instead of comparing them")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cloudlark": func() { os.Exit(command()) }})
+}
+
+// TestScript runs the pages of testdata/script: what a person types, and what
+// the command answers.
+func TestScript(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join(root, "testdata", "script"),
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("SCRIPTS", filepath.Join(root, "scripts"))
+			return nil
+		},
+	})
+}
+
+// TestReferenceIsCurrent compares docs/reference with what the table says.
+// `go generate ./...` writes it anew.
+func TestReferenceIsCurrent(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "reference")
+	pages := reference.New(all.Providers("")).Pages()
+	if *update {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, page := range pages {
+		file := filepath.Join(dir, name)
+		if *update {
+			if err := os.WriteFile(file, page, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if have, err := os.ReadFile(file); err != nil || string(have) != string(page) {
+			t.Errorf("%s is out of date: run 'go generate ./...'", file)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if pages[e.Name()] == nil {
+			t.Errorf("%s is no page of the reference any more", filepath.Join(dir, e.Name()))
+		}
+	}
+}
