@@ -1,6 +1,6 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
 // family, and "s3", of the storage family.
-
+//
 // The two share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
 // makes one attempt a request: retrying is the host's. Every error of a request
@@ -10,13 +10,28 @@ package aws
 
 import (
 	"github.com/cloudlark/cloudlark/drivers"
-	//	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
 // Providers returns the drivers of this package: "ec2" and "s3".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
+		drivers.New(drivers.Info{
+			Name:    "ec2",
+			Family:  compute.Family,
+			Title:   "Amazon EC2",
+			Website: "https://aws.amazon.com/ec2/",
+			Doc:     sessionDoc + ec2Doc,
+			Extras: map[string]any{
+				"create_node":      nodeExtra{},
+				"create_nodes":     nodeExtra{},
+				"create_volume":    volumeExtra{},
+				"create_network":   networkExtra{},
+				"create_subnet":    subnetExtra{},
+				"allocate_address": addressExtra{},
+			},
+		}, openEC2),
 		drivers.New(drivers.Info{
 			Name:    "s3",
 			Family:  storage.Family,

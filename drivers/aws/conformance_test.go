@@ -45,6 +45,15 @@ func versityConfig(t *testing.T) map[string]any {
 	return map[string]any{"endpoint": s.Endpoint, "region": s.Region, "access_key_id": s.AccessKey, "secret_access_key": s.SecretKey}
 }
 
+func TestEC2OnMoto(t *testing.T) {
+	drivertest.Compute(t, drivertest.Harness{
+		Open:       opener("ec2", motoConfig(t)),
+		SmallPages: map[string]any{"page_size": 5}, PageSize: 5,
+		Image:      "ami-03cf127a",
+		Deviations: map[string]string{},
+	})
+}
+
 func TestS3OnMoto(t *testing.T) {
 	drivertest.Storage(t, drivertest.Harness{
 		Open:       opener("s3", motoConfig(t)),
