@@ -214,7 +214,7 @@ func (d *ec2Driver) CreateImage(ctx context.Context, in compute.CreateImage) (co
 		return compute.Image{}, err
 	}
 	out, err := d.client.CreateImage(ctx, &ec2.CreateImageInput{InstanceId: &in.Node, Name: &in.Name, Description: optional(in.Description),
-		NoReboot: aws.Bool(!in.Reboot), TagSpecifications: append(specify(types.ResourceTypeImage, "", in.Tags), specify(types.ResourceTypeSnapshot, in.Name, in.Tags)...)})
+		NoReboot: aws.Bool(!in.Reboot), TagSpecifications: specify(types.ResourceTypeImage, "", in.Tags)})
 	if err != nil {
 		return compute.Image{}, err
 	}

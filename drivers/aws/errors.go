@@ -90,7 +90,7 @@ var codes = []struct {
 		"ExistingObjectIsDirectory", "*.Conflict", "OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "Resource.AlreadyAssociated", "OperationNotPermitted",
 		"IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidInstanceID.NotLinkable", "UnsupportedOperation", "UnsupportedHibernationConfiguration",
 		"VolumeModificationRateExceeded", "InvalidBucketState"}},
-	{op.NotFound, []string{"*.NotFound", "*NotFound", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed", "InvalidKeyPair.Format"}},
+	{op.NotFound, []string{"*.NotFound", "*NotFound", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
 	{op.AlreadyExists, []string{"*Duplicate*", "*AlreadyExists*", "*.AlreadyExists", "BucketAlreadyOwnedByYou"}},
 	{op.QuotaExceeded, []string{"*LimitExceeded*", "InsufficientInstanceCapacity", "Insufficient*Capacity", "InsufficientCapacity*", "InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity",
 		"InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientVolumeCapacity", "MaxSpotInstanceCountExceeded", "TooManyBuckets", "QuotaExceeded", "ServiceQuotaExceeded*"}},
