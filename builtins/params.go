@@ -113,7 +113,8 @@ func (r *run) params(t *starlark.Thread, b *starlark.Builtin, args starlark.Tupl
 	if len(args) > 0 {
 		return nil, op.Errorf(op.InvalidArgument, "params takes names and defaults, as in params(region = \"eu\", count = 2)")
 	}
-	values := starlark.StringDict{}
+	var names []string
+	var all []*param
 	var declared []Param
 	for _, kv := range kwargs {
 		name := string(kv[0].(starlark.String))
@@ -121,28 +122,29 @@ func (r *run) params(t *starlark.Thread, b *starlark.Builtin, args starlark.Tupl
 		if !ok {
 			p = &param{}
 			if err := p.setDefault(kv[1]); err != nil {
-				return nil, op.Errorf(op.InvalidArgument, "params: %s: %w", name, err)
+				return nil, op.Errorf(op.InvalidArgument, "params: %s: %s", name, op.AsError(err).Message)
 			}
 		}
 		p.Name = name
 		declared = append(declared, p.Param)
-		if r.declaring {
-			continue
-		}
-		v, err := p.valueFrom(r.Params)
-		if err != nil {
-			return nil, err
-		}
-		values[name] = v
+		names = append(names, name)
+		all = append(all, p)
 	}
 	if r.declaring {
 		return nil, &declaration{declared}
 	}
-	names := values.Keys()
 	for given := range r.Params {
-		if !values.Has(given) {
+		if !slices.Contains(names, given) {
 			return nil, op.Errorf(op.InvalidArgument, "the script has no parameter %q%s", given, op.DidYouMean(given, names))
 		}
+	}
+	values := starlark.StringDict{}
+	for _, p := range all {
+		v, err := p.valueFrom(r.Params)
+		if err != nil {
+			return nil, err
+		}
+		values[p.Name] = v
 	}
 	return starlarkstruct.FromStringDict(starlark.String("params"), values), nil
 }
@@ -160,13 +162,13 @@ func (p *param) valueFrom(given map[string]any) (starlark.Value, error) {
 	if s, ok := g.(string); ok && p.Param.Type != "string" {
 		read, err := p.read(s)
 		if err != nil {
-			return nil, op.Errorf(op.InvalidArgument, "parameter %q: %w", p.Name, err)
+			return nil, op.Errorf(op.InvalidArgument, "parameter %q: %s", p.Name, op.AsError(err).Message)
 		}
 		g = read
 	}
 	v, err := FromGo(g)
 	if err != nil {
-		return nil, op.Errorf(op.InvalidArgument, "parameter %q: %w", p.Name, err)
+		return nil, op.Errorf(op.InvalidArgument, "parameter %q: %s", p.Name, op.AsError(err).Message)
 	}
 	if i, ok := v.(starlark.Int); ok && p.Param.Type == "float" {
 		v = i.Float()

@@ -15,6 +15,7 @@ import (
 const (
 	waitTimeout  = 10 * time.Minute // unless the script says otherwise
 	waitInterval = 5 * time.Second  // the longest pause between two looks
+	settles      = 10 * time.Second // how long a provider may not find what it just made
 )
 
 // goneStates are those of a thing that a provider still shows after it is gone.
@@ -107,6 +108,9 @@ func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*recor
 		next, err := last.refresh(ctx)
 		if gone && op.KindOf(err) == op.NotFound {
 			return true, nil
+		}
+		if op.KindOf(err) == op.NotFound && last == r && time.Since(start) < settles {
+			return false, nil // what was just made may take a moment to be found
 		}
 		if err != nil {
 			return false, err

@@ -129,7 +129,7 @@ retries = 0
 		t.Error(err)
 	}
 	_, err = h.Open(t.Context(), "storage", "asked", nil)
-	checkText(t, err, `invalid argument: storage.driver("asked"): no driver of that family: the connection "asked" has big`)
+	checkText(t, err, `unsupported: the connection "asked" has no driver of storage: it has big`)
 }
 
 // TestConfigErrors: what is wrong is named with its line and its key.

@@ -205,11 +205,7 @@ func (h *Host) openConn(ctx context.Context, f *op.Family, name string, config m
 // find returns the provider that a name means in a family.
 func (h *Host) find(f *op.Family, name string) (*drivers.Provider, error) {
 	if _, ok := h.config.Connections[name]; ok {
-		p, err := h.config.driverOf(name, f, h.providers)
-		if err != nil {
-			return nil, op.Errorf(op.InvalidArgument, "%s.driver(%q): %w", f.Name, name, err)
-		}
-		return p, nil
+		return h.config.driverOf(name, f, h.providers)
 	}
 	var known []string
 	for _, p := range h.providers {
@@ -226,7 +222,7 @@ func (h *Host) find(f *op.Family, name string) (*drivers.Provider, error) {
 		}
 	}
 	if of := byName(h.providers, name); len(of) > 0 {
-		return nil, op.Errorf(op.InvalidArgument, "%s is a driver of %s, not of %s; %s has %s", name, joinOr(familyNames(of)), f.Name, f.Name, joinAnd(known))
+		return nil, op.Errorf(op.Unsupported, "%s is a driver of %s, not of %s; %s has %s", name, joinOr(familyNames(of)), f.Name, f.Name, joinAnd(known))
 	}
 	return nil, op.Errorf(op.InvalidArgument, "%s has no driver or connection %q%s", f.Name, name, op.DidYouMean(name, known))
 }

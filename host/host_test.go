@@ -327,7 +327,7 @@ func TestNames(t *testing.T) {
 	for _, c := range []struct{ family, name, want string }{
 		{"compute", "smi", `invalid argument: compute has no driver or connection "smi"; did you mean sim?`},
 		{"compute", "prdo", `invalid argument: compute has no driver or connection "prdo"; did you mean prod?`},
-		{"storage", "counted", "invalid argument: counted is a driver of compute, not of storage; storage has sim and prod"},
+		{"storage", "counted", "unsupported: counted is a driver of compute, not of storage; storage has sim and prod"},
 		{"compuet", "sim", `invalid argument: no driver is of a family "compuet"; did you mean compute?`},
 		{"lb", "prod", ""},
 	} {

@@ -3,8 +3,6 @@ package host
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,9 +186,8 @@ func (c *Config) names() []string {
 	return c.sorted(names, "connection.")
 }
 
-var errNoDriver = errors.New("no driver of that family")
-
-// driverOf returns the provider that a connection uses for a family.
+// driverOf returns the provider that a connection uses for a family. One that has
+// none lacks all operations of the family: the error is of kind unsupported.
 func (c *Config) driverOf(name string, f *op.Family, providers []*drivers.Provider) (*drivers.Provider, error) {
 	for _, d := range c.Connections[name].Drivers {
 		for _, p := range byName(providers, d) {
@@ -199,5 +196,5 @@ func (c *Config) driverOf(name string, f *op.Family, providers []*drivers.Provid
 			}
 		}
 	}
-	return nil, fmt.Errorf("%w: the connection %q has %s", errNoDriver, name, joinOr(c.Connections[name].Drivers))
+	return nil, op.Errorf(op.Unsupported, "the connection %q has no driver of %s: it has %s", name, f.Name, joinAnd(c.Connections[name].Drivers))
 }

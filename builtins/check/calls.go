@@ -241,6 +241,8 @@ func (c *checker) input(o *op.Op, receiver *op.Type, args []syntax.Expr, at synt
 			arg = nil
 		}
 		c.refused(where, in.Check(name, arg), "%s: %s", o.Name)
+		// A misspelt argument may be the one that is missing.
+		unknown = unknown || in.Field(name) == nil
 	}
 	for _, f := range in.Fields {
 		if f.Required && !given[f.Name] && !filled[f.Name] && !unknown && !scoped(in, f, given) {

@@ -32,7 +32,9 @@ func (r *Reference) Pages() map[string][]byte {
 	return pages
 }
 
-func providerPage(p *drivers.Provider) string { return "driver-" + p.Name + "-" + p.Family.Name + ".md" }
+func providerPage(p *drivers.Provider) string {
+	return "driver-" + p.Name + "-" + p.Family.Name + ".md"
+}
 
 // Markdown writes operations, each a section.
 func (r *Reference) Markdown(w io.Writer, ops []*op.Op) {

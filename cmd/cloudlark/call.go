@@ -46,11 +46,12 @@ input. Secrets are shown with --reveal.`,
 			if err != nil {
 				return err
 			}
-			named, closeFiles, err := a.arguments(o, args[2:])
+			var files files
+			defer files.close()
+			named, err := a.arguments(o, args[2:], &files)
 			if err != nil {
 				return err
 			}
-			defer closeFiles()
 			in, err := o.In().Decode(named, nil)
 			if err != nil {
 				return usage("%s: %s%s", o.Name, op.AsError(err).Message, seeOps(o))
@@ -116,47 +117,47 @@ func families(providers []*drivers.Provider) []*op.Family {
 	return fs
 }
 
-// arguments reads name=value; close closes the files that are sent.
-func (a *app) arguments(o *op.Op, args []string) (named map[string]any, close func(), err error) {
-	named = map[string]any{}
-	var files []io.Closer
-	close = func() {
-		for _, f := range files {
-			f.Close()
-		}
+// files are those that are open to be sent.
+type files []io.Closer
+
+func (fs *files) close() {
+	for _, f := range *fs {
+		f.Close()
 	}
-	defer func() {
-		if err != nil {
-			close()
-		}
-	}()
+}
+
+// arguments reads name=value.
+func (a *app) arguments(o *op.Op, args []string, opened *files) (map[string]any, error) {
+	named := map[string]any{}
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {
-			return nil, nil, usage("%s: what is %q? An argument is given as name=value%s", o.Name, arg, seeOps(o))
+			return nil, usage("%s: what is %q? An argument is given as name=value%s", o.Name, arg, seeOps(o))
 		}
 		f := o.In().Field(name)
 		if f == nil {
-			return nil, nil, usage("%s: there is no argument %q%s%s", o.Name, name, op.DidYouMean(name, o.In().Names()), seeOps(o))
+			return nil, usage("%s: there is no argument %q%s%s", o.Name, name, op.DidYouMean(name, o.In().Names()), seeOps(o))
 		}
 		if file, isFile := strings.CutPrefix(value, "@"); isFile && f.IsStream() {
 			if file == "-" {
 				named[name] = a.in
 				continue
 			}
-			opened, err := os.Open(file)
+			body, err := os.Open(file)
 			if err != nil {
-				return nil, nil, usageError{err}
+				return nil, usageError{err}
 			}
-			files = append(files, opened)
-			named[name] = opened
+			*opened = append(*opened, body)
+			named[name] = body
 			continue
 		}
-		if named[name], err = f.Parse(value); err != nil {
-			return nil, nil, usage("%s: %s: %s%s", o.Name, name, op.AsError(err).Message, seeOps(o))
+		v, err := f.Parse(value)
+		if err != nil {
+			return nil, usage("%s: %s: %s%s", o.Name, name, op.AsError(err).Message, seeOps(o))
 		}
+		named[name] = v
 	}
-	return named, close, nil
+	return named, nil
 }
 
 // answer calls the operation and prints what it answers with.
@@ -186,6 +187,9 @@ func (a *app) answer(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, 
 	var rows [][]string
 	for _, f := range o.Out().Fields {
 		fv := rv.FieldByIndex(f.Index)
+		if fv.IsZero() {
+			continue
+		}
 		text := cell(fv)
 		if reveal && f.IsSecret() {
 			text = fv.Interface().(drivers.Secret).Reveal()

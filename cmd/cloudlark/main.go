@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -21,7 +22,14 @@ func main() {
 }
 
 // command runs with what a process has, and returns its exit code.
-func command() int {
+func command() (code int) {
+	// A defect of the command is told as one, and not as a page of addresses.
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "error: a defect of cloudlark: %v\n", r)
+			code = exitFailed
+		}
+	}()
 	// The first interrupt ends what runs; the second ends the process, because
 	// nobody waits for it any more.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
