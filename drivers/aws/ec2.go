@@ -131,13 +131,6 @@ func extras(m map[string]any) map[string]any {
 	return m
 }
 
-func values(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
-
 func architecture(s string) compute.Architecture {
 	switch {
 	case strings.HasPrefix(s, "x86_64"):
