@@ -77,7 +77,7 @@ func sleep(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs 
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "duration", &v); err != nil {
 		return nil, err
 	}
-	d, err := duration(v, 0)
+	d, err := lib.Duration(v, 0)
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "sleep: %w", err)
 	}

@@ -2,13 +2,13 @@ package builtins
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"go.starlark.net/starlark"
 
+	"github.com/cloudlark/cloudlark/builtins/lib"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -57,7 +57,7 @@ func (r *record) wait(t *starlark.Thread, b *starlark.Builtin, args starlark.Tup
 			return nil, op.Errorf(op.InvalidArgument, "wait: a %s has no state %q%s", r.typ.Name, s, op.DidYouMean(s, known))
 		}
 	}
-	limit, err := duration(timeout, waitTimeout)
+	limit, err := lib.Duration(timeout, waitTimeout)
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "wait: timeout: %w", err)
 	}
@@ -66,28 +66,6 @@ func (r *record) wait(t *starlark.Thread, b *starlark.Builtin, args starlark.Tup
 		return nil, err
 	}
 	return got, nil
-}
-
-// duration reads "5m", a number of seconds or a duration of the time module.
-func duration(v starlark.Value, missing time.Duration) (time.Duration, error) {
-	if v == nil || v == starlark.None {
-		return missing, nil
-	}
-	a, err := argument(v)
-	if err != nil {
-		return 0, err
-	}
-	switch a := a.(type) {
-	case time.Duration:
-		return a, nil
-	case int64:
-		return time.Duration(a) * time.Second, nil
-	case float64:
-		return time.Duration(a * float64(time.Second)), nil
-	case string:
-		return op.ParseDuration(a)
-	}
-	return 0, fmt.Errorf("want a string like \"5m\" or a number of seconds, not %s", v.Type())
 }
 
 // waitFor asks for the record until it is in one of the states. A thing that is
@@ -166,7 +144,7 @@ func waitArguments(o *op.Op, receiver *record, named map[string]any) (*time.Dura
 	if given {
 		v, err := FromGo(timeout)
 		if err == nil {
-			limit, err = duration(v, waitTimeout)
+			limit, err = lib.Duration(v, waitTimeout)
 		}
 		if err != nil {
 			return nil, op.Errorf(op.InvalidArgument, "timeout: %w", err)

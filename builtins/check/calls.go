@@ -245,18 +245,27 @@ func (c *checker) input(o *op.Op, receiver *op.Type, args []syntax.Expr, at synt
 		unknown = unknown || in.Field(name) == nil
 	}
 	for _, f := range in.Fields {
-		if f.Required && !given[f.Name] && !filled[f.Name] && !unknown && !scoped(in, f, given) {
+		if f.Required && !given[f.Name] && !filled[f.Name] && !unknown && !scoped(o, f, given) {
 			c.problem(at, "%s: argument %q is missing", o.Name, f.Name)
 		}
 	}
 }
 
-// scoped reports whether a missing field may be filled from another argument:
-// the bucket from an object.
-func scoped(in *op.Type, missing op.Field, given map[string]bool) bool {
-	return missing.Ref != "" && slices.ContainsFunc(in.Fields, func(f op.Field) bool {
-		return given[f.Name] && f.Ref != "" && f.Ref != missing.Ref
-	})
+// scoped reports whether a missing field may be filled from a value that is
+// given for another: the bucket from an object.
+func scoped(o *op.Op, missing op.Field, given map[string]bool) bool {
+	for _, f := range o.In().Fields {
+		if !given[f.Name] || f.Ref == "" || missing.Ref == "" {
+			continue
+		}
+		for _, other := range o.Family.Ops {
+			t := other.Out()
+			if t != nil && t.Name == f.Ref && slices.ContainsFunc(t.Fields, func(g op.Field) bool { return g.Scope && g.Ref == missing.Ref }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fills lists the fields of an operation's input that its receiver fills.

@@ -63,7 +63,7 @@ func (c *httpClient) builtin(method string, hasBody bool) function {
 		var address string
 		var body starlark.Value = starlark.String("")
 		var headers *starlark.Dict
-		var timeout float64 = httpTimeout.Seconds()
+		var timeout starlark.Value
 		var pairs []any
 		if method == "" {
 			pairs = append(pairs, "method", &method)
@@ -79,7 +79,11 @@ func (c *httpClient) builtin(method string, hasBody bool) function {
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(Context(t), time.Duration(timeout*float64(time.Second)))
+		limit, err := Duration(timeout, httpTimeout)
+		if err != nil {
+			return nil, op.Errorf(op.InvalidArgument, "%s: timeout: %w", b.Name(), err)
+		}
+		ctx, cancel := context.WithTimeout(Context(t), limit)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), address, src)
 		if err != nil {

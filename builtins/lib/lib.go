@@ -5,12 +5,17 @@ package lib
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"go.starlark.net/lib/json"
+	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
+
+	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 // Options is what the builtins work with.
@@ -58,6 +63,22 @@ func Context(t *starlark.Thread) context.Context {
 		return ctx
 	}
 	return context.Background()
+}
+
+// Duration reads "5m", a number of seconds, or a duration of the time module.
+func Duration(v starlark.Value, missing time.Duration) (time.Duration, error) {
+	switch v := v.(type) {
+	case nil, starlark.NoneType:
+		return missing, nil
+	case startime.Duration:
+		return time.Duration(v), nil
+	case starlark.String:
+		return op.ParseDuration(string(v))
+	}
+	if seconds, ok := starlark.AsFloat(v); ok {
+		return time.Duration(seconds * float64(time.Second)), nil
+	}
+	return 0, fmt.Errorf("want a string like \"5m\" or a number of seconds, not %s", v.Type())
 }
 
 type function = func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error)

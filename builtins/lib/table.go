@@ -3,9 +3,11 @@ package lib
 import (
 	"io"
 	"strings"
+	"time"
 
 	prettytable "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -119,6 +121,8 @@ func show(v starlark.Value) string {
 		return ""
 	case starlark.String:
 		return string(v)
+	case startime.Time:
+		return time.Time(v).UTC().Format(time.RFC3339)
 	case *starlark.Dict:
 		var parts []string
 		for _, item := range v.Items() {
