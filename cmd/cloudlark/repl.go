@@ -13,6 +13,7 @@ import (
 
 	"github.com/peterh/liner"
 	"github.com/spf13/cobra"
+	"go.starlark.net/starlark"
 
 	"github.com/cloudlark/cloudlark/host"
 )
@@ -110,9 +111,34 @@ func (a *app) converse(ctx context.Context, s *host.Session, read func(string) (
 		switch {
 		case err != nil:
 			fmt.Fprintln(a.err, "error:", err)
-		case v != nil && v.String() != "None":
-			fmt.Fprintln(a.out, v.String())
+		case v != nil:
+			a.show(v)
 		}
+	}
+}
+
+// maxShown is how many items of a list the session shows.
+const maxShown = 20
+
+// show prints a value. A lazy list would print as one: its first items are
+// fetched and shown instead.
+func (a *app) show(v starlark.Value) {
+	items, lazy := v.(starlark.Iterable)
+	if _, plain := v.(*starlark.List); v.Type() != "list" || plain {
+		lazy = false
+	}
+	switch {
+	case lazy:
+		n := 0
+		for item := range starlark.Elements(items) {
+			if n++; n > maxShown {
+				fmt.Fprintln(a.out, "… and more")
+				return
+			}
+			fmt.Fprintln(a.out, item)
+		}
+	case v != starlark.None:
+		fmt.Fprintln(a.out, v.String())
 	}
 }
 
