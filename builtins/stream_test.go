@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"go.starlark.net/starlark"
+
 	"github.com/cloudlark/cloudlark/builtins"
 )
 
@@ -75,7 +77,7 @@ print(len(b.read(5)))
 func TestStreamShared(t *testing.T) {
 	var out bytes.Buffer
 	o := options(t, fstest.MapFS{"main.star": {Data: []byte(`
-bucket = storage.driver("sim").create_bucket("bkt")
+bucket = storage.driver("sim", state = folder).create_bucket("bkt")
 o = bucket.put_object("x.txt", "y" * 1000000 + "\n")
 b = o.read().body
 def part(i):
@@ -90,6 +92,8 @@ print(attempt(big.read().body.text).error.message)
 print(attempt(lambda: list(big.read().body.lines())).error.message)
 `)}}, "main.star", &out)
 	o.Limits.Memory = 16 << 20
+	// In a folder, so that the cloud's own memory does not count.
+	o.Predeclared = starlark.StringDict{"folder": starlark.String(t.TempDir())}
 	if _, _, err := builtins.Exec(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
