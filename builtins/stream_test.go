@@ -87,17 +87,17 @@ n = 0
 for p in parts:
     n += p
 print(n)
-big = bucket.put_object("big.txt", "y" * 5000000)
+big = bucket.put_object("big.txt", "y" * 35000000)
 print(attempt(big.read().body.text).error.message)
 print(attempt(lambda: list(big.read().body.lines())).error.message)
 `)}}, "main.star", &out)
-	o.Limits.Memory = 16 << 20
+	o.Limits.Memory = 128 << 20
 	// In a folder, so that the cloud's own memory does not count.
 	o.Predeclared = starlark.StringDict{"folder": starlark.String(t.TempDir())}
 	if _, _, err := builtins.Exec(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1000001\n", "more than 4 MiB: read them by lines()", "a line has more than 4 MiB"} {
+	for _, want := range []string{"1000001\n", "more than 32 MiB: read them by lines()", "a line has more than 32 MiB"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("got %s\nwant %s", out.String(), want)
 		}
