@@ -2,6 +2,7 @@ package lib
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +70,9 @@ func root(builtin, name string, granted []string, flag string) (*os.Root, string
 }
 
 func failed(builtin, name string, err error) error {
+	if e, ok := errors.AsType[*op.Error](err); ok {
+		return op.Errorf(e.Kind, "%s: %s: %s", builtin, name, e.Message)
+	}
 	kind := op.Internal
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -82,6 +86,26 @@ func failed(builtin, name string, err error) error {
 	return op.Errorf(kind, "%s: %s: %w", builtin, name, err)
 }
 
+// openRegular opens what is a file and nothing else: to open a pipe may wait for ever.
+func openRegular(r *os.Root, name string) (*os.File, fs.FileInfo, error) {
+	info, err := r.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, op.Errorf(op.InvalidArgument, "it is no file")
+	}
+	file, err := r.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err = file.Stat(); err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
 func (f files) readFile(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "path", &name); err != nil {
@@ -92,7 +116,7 @@ func (f files) readFile(t *starlark.Thread, b *starlark.Builtin, args starlark.T
 		return nil, err
 	}
 	defer r.Close()
-	file, err := r.Open(rel)
+	file, _, err := openRegular(r, rel)
 	if err != nil {
 		return nil, failed(b.Name(), name, err)
 	}
@@ -125,9 +149,6 @@ func (f files) writeFile(t *starlark.Thread, b *starlark.Builtin, args starlark.
 	defer r.Close()
 	n, err := write(Context(t), r, rel, src, add)
 	if err != nil {
-		if _, ok := errors.AsType[*op.Error](err); ok {
-			return nil, err
-		}
 		return nil, failed(b.Name(), name, err)
 	}
 	return starlark.MakeInt64(n), nil
@@ -141,17 +162,12 @@ func write(ctx context.Context, r *os.Root, name string, src io.Reader, add bool
 			return 0, err
 		}
 	}
-	flags, to := os.O_CREATE|os.O_EXCL|os.O_WRONLY, name+".part"
+	// A name of its own: two threads may write the same file, and the last one wins.
+	flags, to := os.O_CREATE|os.O_EXCL|os.O_WRONLY, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()[:8]+".part")
 	if add {
 		flags, to = os.O_CREATE|os.O_APPEND|os.O_WRONLY, name
 	}
 	file, err := r.OpenFile(to, flags, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		// Left by a process that was killed.
-		if err = r.Remove(to); err == nil {
-			file, err = r.OpenFile(to, flags, 0o666)
-		}
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -195,17 +211,9 @@ func (f files) openFile(t *starlark.Thread, b *starlark.Builtin, args starlark.T
 		return nil, err
 	}
 	defer r.Close()
-	file, err := r.Open(rel)
+	file, info, err := openRegular(r, rel)
 	if err != nil {
 		return nil, failed(b.Name(), name, err)
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = op.Errorf(op.InvalidArgument, "%s: %s is no file", b.Name(), name)
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
 	}
 	// The file is closed with the context, should the script not have it read.
 	context.AfterFunc(Context(t), func() { file.Close() })
@@ -296,25 +304,33 @@ func Match(pattern, name string) bool {
 	return match(strings.Split(pattern, "/"), strings.Split(name, "/"))
 }
 
+// match goes back to the last ** alone: what an earlier one could still take, the
+// last one can, too.
 func match(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for i := range len(name) + 1 {
-				if match(pattern[1:], name[i:]) {
-					return true
-				}
+	p, n := 0, 0
+	star, taken := -1, 0 // the last ** in the pattern, and where what it takes ends
+	for n < len(name) {
+		if p < len(pattern) && pattern[p] == "**" {
+			star, taken = p, n
+			p++
+			continue
+		}
+		if p < len(pattern) {
+			if ok, err := path.Match(pattern[p], name[n]); ok && err == nil {
+				p, n = p+1, n+1
+				continue
 			}
+		}
+		if star < 0 {
 			return false
 		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
+		taken++
+		p, n = star+1, taken
 	}
-	return len(name) == 0
+	for p < len(pattern) && pattern[p] == "**" {
+		p++
+	}
+	return p == len(pattern)
 }
 
 // reader is what can be read of a value: a string, bytes, a stream.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -165,7 +166,8 @@ func (c *httpClient) control(_, address string, _ syscall.RawConn) error {
 		return err
 	}
 	ip := addr.Addr().Unmap()
-	if ip.IsGlobalUnicast() && !ip.IsPrivate() && !shared.Contains(ip) && !translated.Contains(ip) {
+	inside := slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })
+	if ip.IsGlobalUnicast() && !ip.IsPrivate() && !inside {
 		return nil
 	}
 	for _, g := range c.granted {
@@ -177,7 +179,15 @@ func (c *httpClient) control(_, address string, _ syscall.RawConn) error {
 	return op.Errorf(op.PermissionDenied, "http: the address %s is this machine's or its network's: grant the address itself to reach it", ip)
 }
 
-var (
-	shared     = netip.MustParsePrefix("100.64.0.0/10") // carrier-grade NAT: some clouds' metadata
-	translated = netip.MustParsePrefix("64:ff9b::/96")  // IPv4 in IPv6
-)
+// special are addresses that look like the world's and are not.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("100.64.0.0/10"),    // carrier-grade NAT: Alibaba's metadata
+	netip.MustParsePrefix("192.0.0.0/24"),     // Oracle's metadata
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's metadata
+	netip.MustParsePrefix("198.18.0.0/15"),    // tests of networks
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved: routed inside of some clouds
+	netip.MustParsePrefix("64:ff9b::/96"),     // IPv4 in IPv6
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("2001::/32"),
+}

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
-	"go.starlark.net/lib/json"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 
+	"github.com/cloudlark/cloudlark/builtins/guard"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -36,7 +37,7 @@ type Grants struct {
 // Predeclared are the builtins by name.
 func Predeclared(o Options) starlark.StringDict {
 	names := starlark.StringDict{
-		"json":   json.Module,
+		"json":   jsonModule,
 		"re":     reModule(),
 		"hash":   hashModule,
 		"base64": base64Module,
@@ -45,25 +46,18 @@ func Predeclared(o Options) starlark.StringDict {
 		"env":    starlark.NewBuiltin("env", env(o.Grants.Env)),
 		"http":   httpModule(o.Grants.HTTP),
 	}
-	f := files{read: append(o.Grants.Read, o.Grants.Write...), write: o.Grants.Write}
+	f := files{read: slices.Concat(o.Grants.Read, o.Grants.Write), write: o.Grants.Write}
 	for _, b := range f.builtins() {
 		names[b.Name()] = b
 	}
 	return names
 }
 
-const contextKey = "cloudlark.context"
-
 // SetContext gives a thread the context that its builtins work under.
-func SetContext(t *starlark.Thread, ctx context.Context) { t.SetLocal(contextKey, ctx) }
+func SetContext(t *starlark.Thread, ctx context.Context) { guard.SetContext(t, ctx) }
 
 // Context returns the thread's context.
-func Context(t *starlark.Thread) context.Context {
-	if ctx, ok := t.Local(contextKey).(context.Context); ok {
-		return ctx
-	}
-	return context.Background()
-}
+func Context(t *starlark.Thread) context.Context { return guard.Context(t) }
 
 // Duration reads "5m", a number of seconds, or a duration of the time module.
 func Duration(v starlark.Value, missing time.Duration) (time.Duration, error) {

@@ -5,6 +5,8 @@ import (
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
+
+	"github.com/cloudlark/cloudlark/builtins/guard"
 )
 
 // logModule is log: log.info(message, key = value, …), and debug, warn, error.
@@ -17,6 +19,9 @@ func logModule(logger *slog.Logger) *starlarkstruct.Module {
 			}
 			var attrs []slog.Attr
 			for _, kv := range kwargs {
+				if err := guard.Printable(kv[1]); err != nil {
+					return nil, err
+				}
 				// A secret's String is redacted, so its log is.
 				attrs = append(attrs, slog.String(string(kv[0].(starlark.String)), show(kv[1])))
 			}

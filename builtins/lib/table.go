@@ -10,6 +10,7 @@ import (
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 
+	"github.com/cloudlark/cloudlark/builtins/guard"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -33,10 +34,12 @@ func table(w io.Writer) function {
 		}
 		t := prettytable.NewWriter()
 		t.SetStyle(plain)
-		n := 0
+		n, size := 0, 0
 		for row := range starlark.Elements(rows) {
 			if names == nil {
-				names = columnsOf(row)
+				if names = columnsOf(row); names == nil {
+					return nil, noRow(row)
+				}
 			}
 			cells := make(prettytable.Row, len(names))
 			for i, name := range names {
@@ -44,10 +47,19 @@ func table(w io.Writer) function {
 				if err != nil {
 					return nil, err
 				}
-				cells[i] = show(v)
+				if err := guard.Printable(v); err != nil {
+					return nil, err
+				}
+				text := show(v)
+				cells[i] = text
+				if size += len(text) + 2; size > maxText {
+					return nil, op.Errorf(op.InvalidArgument, "table: the table would have more than %d bytes", maxText)
+				}
 			}
 			t.AppendRow(cells)
-			n++
+			if n++; n > guard.Default.Items {
+				return nil, op.Errorf(op.InvalidArgument, "table: there are more than %d rows", guard.Default.Items)
+			}
 		}
 		if n == 0 && names == nil {
 			return starlark.None, nil
@@ -77,7 +89,7 @@ var plain = prettytable.Style{
 func columnsOf(row starlark.Value) []string {
 	switch row := row.(type) {
 	case starlark.IterableMapping:
-		var names []string
+		names := []string{}
 		for _, item := range row.Items() {
 			s, _ := starlark.AsString(item[0])
 			names = append(names, s)
@@ -85,6 +97,8 @@ func columnsOf(row starlark.Value) []string {
 		return names
 	case interface{ Columns() []string }:
 		return row.Columns()
+	case starlark.Indexable:
+		return nil // a list has attributes, but they are no columns
 	case starlark.HasAttrs:
 		return row.AttrNames()
 	}
@@ -111,11 +125,41 @@ func cell(row starlark.Value, i int, name string) (starlark.Value, error) {
 		}
 		return v, err
 	}
-	return nil, op.Errorf(op.InvalidArgument, "table: a row is a record, a struct, a dict or a list, not %s", row.Type())
+	return nil, noRow(row)
+}
+
+func noRow(v starlark.Value) error {
+	return op.Errorf(op.InvalidArgument, "table: a row is a record, a struct or a dict, or a list where columns are given, not %s", v.Type())
 }
 
 // show is a value in a table's cell: lists without brackets, nothing for None.
+// What is in a list is written as print writes it, since it may hold the list.
 func show(v starlark.Value) string {
+	var parts []string
+	switch v := v.(type) {
+	case *starlark.List:
+		for e := range v.Elements() {
+			parts = append(parts, inner(e))
+		}
+	case starlark.Tuple:
+		for _, e := range v {
+			parts = append(parts, inner(e))
+		}
+	case *starlark.Set:
+		for e := range v.Elements() {
+			parts = append(parts, inner(e))
+		}
+	case *starlark.Dict:
+		for k, e := range v.Entries() {
+			parts = append(parts, inner(k)+"="+inner(e))
+		}
+	default:
+		return inner(v)
+	}
+	return strings.Join(parts, " ")
+}
+
+func inner(v starlark.Value) string {
 	switch v := v.(type) {
 	case starlark.NoneType:
 		return ""
@@ -123,18 +167,6 @@ func show(v starlark.Value) string {
 		return string(v)
 	case startime.Time:
 		return time.Time(v).UTC().Format(time.RFC3339)
-	case *starlark.Dict:
-		var parts []string
-		for _, item := range v.Items() {
-			parts = append(parts, show(item[0])+"="+show(item[1]))
-		}
-		return strings.Join(parts, " ")
-	case starlark.Iterable:
-		var parts []string
-		for e := range starlark.Elements(v) {
-			parts = append(parts, show(e))
-		}
-		return strings.Join(parts, " ")
 	}
 	return v.String()
 }
