@@ -27,6 +27,7 @@ func (a *app) run() *cobra.Command {
 
   cloudlark run SCRIPT --help
 
+A parameter that is called like a flag of the command itself is given as name=value.
 The script may load what is in its own folder and below, and nothing else of this
 machine unless it is allowed to: --allow-read, --allow-write, --allow-env,
 --allow-http. With -o json, what it created and did not delete again, and its
