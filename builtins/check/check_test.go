@@ -66,3 +66,28 @@ func TestCheck(t *testing.T) {
 		start += strings.Count(chunk, "\n") + 2
 	}
 }
+
+// FuzzCheck: no text makes the check panic.
+func FuzzCheck(f *testing.F) {
+	src, err := os.ReadFile("testdata/check.star")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for chunk := range strings.SplitSeq(string(src), "\n---\n") {
+		f.Add(chunk)
+	}
+	for _, s := range []string{"compute.driver()(1)", "def f(a, *, b=1, **c): pass", "f(a.b=3)", "x = [*a]", "load('x', 'y')", "compute.driver('sim').list_nodes(1=2)",
+		"{**a}", "compute.driver('sim').get_node(b'x', node = {1: 2})", "for compute.x in y: pass", "lambda *: 1"} {
+		f.Add(s)
+	}
+	families := []*op.Family{compute.Family, storage.Family}
+	o := check.Options{Path: "main.star", Families: families, Providers: sim.Providers(sim.Options{}),
+		Names: builtins.Names(builtins.Options{Families: families})}
+	f.Fuzz(func(t *testing.T, src string) {
+		o := o
+		o.FS = fstest.MapFS{"main.star": {Data: []byte(src)}}
+		if _, err := check.Check(o); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
