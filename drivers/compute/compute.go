@@ -91,6 +91,7 @@ var Family = op.NewFamily("compute", "Compute",
 		op.Do("release_address", AddressReleaser.ReleaseAddress, op.Deletes, "Give a public address back. It must lead nowhere.").On("address", "release"),
 	})
 
+// ListNodes is what list_nodes takes.
 type ListNodes struct {
 	Name     string            `json:"name,omitzero" op:"filter" help:"Only nodes of this name."`
 	State    NodeState         `json:"state,omitzero" op:"filter" help:"Only nodes in this state."`
@@ -98,19 +99,23 @@ type ListNodes struct {
 	Tags     map[string]string `json:"tags,omitzero" op:"filter" help:"Only nodes that have all of these tags."`
 }
 
+// NodeLister is a driver that has list_nodes.
 type NodeLister interface {
 	// ListNodes yields every node that the credentials can see, page by page.
 	ListNodes(ctx context.Context, in ListNodes) iter.Seq2[Node, error]
 }
 
+// GetNode is what get_node takes.
 type GetNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeGetter is a driver that has get_node.
 type NodeGetter interface {
 	GetNode(ctx context.Context, in GetNode) (Node, error)
 }
 
+// CreateNode is what create_node takes.
 type CreateNode struct {
 	Name           string            `json:"name" op:"required" source:"EC2 tag Name; GCE, Azure, Nova name" help:"What to call it."`
 	Size           string            `json:"size" op:"required" ref:"size" source:"EC2 InstanceType; GCE machineType; Azure vmSize; Nova flavorRef" help:"Its size."`
@@ -127,88 +132,108 @@ type CreateNode struct {
 	Extra          map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// NodeCreator is a driver that has create_node.
 type NodeCreator interface {
 	// CreateNode returns as soon as the provider has accepted the node. What it
 	// made on the way is removed again when it fails.
 	CreateNode(ctx context.Context, in CreateNode) (Node, error)
 }
 
+// CreateNodes is what create_nodes takes.
 type CreateNodes struct {
 	CreateNode
 	Count int `json:"count" op:"required" help:"How many."`
 }
 
+// NodesCreator is a driver that has create_nodes.
 type NodesCreator interface {
 	CreateNodes(ctx context.Context, in CreateNodes) ([]Node, error)
 }
 
+// StartNode is what start_node takes.
 type StartNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeStarter is a driver that has start_node.
 type NodeStarter interface {
 	StartNode(ctx context.Context, in StartNode) error
 }
 
+// StopNode is what stop_node takes.
 type StopNode struct {
 	Node  string `json:"node" op:"required" ref:"node" help:"The node."`
 	Force bool   `json:"force,omitzero" help:"Cut its power instead of asking it to shut down."`
 }
 
+// NodeStopper is a driver that has stop_node.
 type NodeStopper interface {
 	StopNode(ctx context.Context, in StopNode) error
 }
 
+// RebootNode is what reboot_node takes.
 type RebootNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeRebooter is a driver that has reboot_node.
 type NodeRebooter interface {
 	RebootNode(ctx context.Context, in RebootNode) error
 }
 
+// SuspendNode is what suspend_node takes.
 type SuspendNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeSuspender is a driver that has suspend_node.
 type NodeSuspender interface {
 	SuspendNode(ctx context.Context, in SuspendNode) error
 }
 
+// ResumeNode is what resume_node takes.
 type ResumeNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeResumer is a driver that has resume_node.
 type NodeResumer interface {
 	ResumeNode(ctx context.Context, in ResumeNode) error
 }
 
+// ResizeNode is what resize_node takes.
 type ResizeNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 	Size string `json:"size" op:"required" ref:"size" help:"The size it shall have."`
 }
 
+// NodeResizer is a driver that has resize_node.
 type NodeResizer interface {
 	ResizeNode(ctx context.Context, in ResizeNode) error
 }
 
+// DestroyNode is what destroy_node takes.
 type DestroyNode struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// NodeDestroyer is a driver that has destroy_node.
 type NodeDestroyer interface {
 	DestroyNode(ctx context.Context, in DestroyNode) error
 }
 
+// SetNodeTags is what set_node_tags takes.
 type SetNodeTags struct {
 	Node string            `json:"node" op:"required" ref:"node" help:"The node."`
 	Tags map[string]string `json:"tags" help:"All the tags it shall have."`
 }
 
+// NodeTagger is a driver that has set_node_tags.
 type NodeTagger interface {
 	SetNodeTags(ctx context.Context, in SetNodeTags) error
 }
 
+// GetConsoleOutput is what get_console_output takes.
 type GetConsoleOutput struct {
 	Node string `json:"node" op:"required" ref:"node" help:"The node."`
 }
@@ -218,24 +243,30 @@ type ConsoleOutput struct {
 	Text string `json:"text" help:"The end of it, as much as the provider keeps; empty if the node wrote nothing yet."`
 }
 
+// ConsoleReader is a driver that has get_console_output.
 type ConsoleReader interface {
 	GetConsoleOutput(ctx context.Context, in GetConsoleOutput) (ConsoleOutput, error)
 }
 
+// ListSizes is what list_sizes takes.
 type ListSizes struct {
 	Location string `json:"location,omitzero" ref:"location" help:"Only sizes that can be had there."`
 }
 
+// SizeLister is a driver that has list_sizes.
 type SizeLister interface {
 	ListSizes(ctx context.Context, in ListSizes) iter.Seq2[Size, error]
 }
 
+// ListLocations is what list_locations takes.
 type ListLocations struct{}
 
+// LocationLister is a driver that has list_locations.
 type LocationLister interface {
 	ListLocations(ctx context.Context, in ListLocations) iter.Seq2[Location, error]
 }
 
+// ListImages is what list_images takes.
 type ListImages struct {
 	Name         string            `json:"name,omitzero" op:"filter" help:"Only images of this name."`
 	Owner        string            `json:"owner,omitzero" help:"Only images of this account; \"self\" is one's own."`
@@ -244,18 +275,22 @@ type ListImages struct {
 	Tags         map[string]string `json:"tags,omitzero" op:"filter" help:"Only images that have all of these tags."`
 }
 
+// ImageLister is a driver that has list_images.
 type ImageLister interface {
 	ListImages(ctx context.Context, in ListImages) iter.Seq2[Image, error]
 }
 
+// GetImage is what get_image takes.
 type GetImage struct {
 	Image string `json:"image" op:"required" ref:"image" help:"The image."`
 }
 
+// ImageGetter is a driver that has get_image.
 type ImageGetter interface {
 	GetImage(ctx context.Context, in GetImage) (Image, error)
 }
 
+// CreateImage is what create_image takes.
 type CreateImage struct {
 	Node        string            `json:"node" op:"required" ref:"node" help:"The node to make it of."`
 	Name        string            `json:"name" op:"required" help:"What to call the image."`
@@ -264,10 +299,12 @@ type CreateImage struct {
 	Tags        map[string]string `json:"tags,omitzero" help:"Its labels."`
 }
 
+// ImageCreator is a driver that has create_image.
 type ImageCreator interface {
 	CreateImage(ctx context.Context, in CreateImage) (Image, error)
 }
 
+// CopyImage is what copy_image takes.
 type CopyImage struct {
 	Image          string `json:"image" op:"required" ref:"image" help:"The image."`
 	Name           string `json:"name" op:"required" help:"What to call the copy."`
@@ -275,58 +312,72 @@ type CopyImage struct {
 	Description    string `json:"description,omitzero" help:"What to say of the copy."`
 }
 
+// ImageCopier is a driver that has copy_image.
 type ImageCopier interface {
 	CopyImage(ctx context.Context, in CopyImage) (Image, error)
 }
 
+// DeleteImage is what delete_image takes.
 type DeleteImage struct {
 	Image string `json:"image" op:"required" ref:"image" help:"The image."`
 }
 
+// ImageDeleter is a driver that has delete_image.
 type ImageDeleter interface {
 	// DeleteImage also deletes the snapshots that are the image's own.
 	DeleteImage(ctx context.Context, in DeleteImage) error
 }
 
+// ListKeyPairs is what list_key_pairs takes.
 type ListKeyPairs struct{}
 
+// KeyPairLister is a driver that has list_key_pairs.
 type KeyPairLister interface {
 	ListKeyPairs(ctx context.Context, in ListKeyPairs) iter.Seq2[KeyPair, error]
 }
 
+// GetKeyPair is what get_key_pair takes.
 type GetKeyPair struct {
 	KeyPair string `json:"key_pair" op:"required" ref:"key_pair" help:"The key pair."`
 }
 
+// KeyPairGetter is a driver that has get_key_pair.
 type KeyPairGetter interface {
 	GetKeyPair(ctx context.Context, in GetKeyPair) (KeyPair, error)
 }
 
+// CreateKeyPair is what create_key_pair takes.
 type CreateKeyPair struct {
 	Name string `json:"name" op:"required" help:"What to call it."`
 }
 
+// KeyPairCreator is a driver that has create_key_pair.
 type KeyPairCreator interface {
 	CreateKeyPair(ctx context.Context, in CreateKeyPair) (KeyPair, error)
 }
 
+// ImportKeyPair is what import_key_pair takes.
 type ImportKeyPair struct {
 	Name      string `json:"name" op:"required" help:"What to call it."`
 	PublicKey string `json:"public_key" op:"required" help:"In authorized_keys form: \"ssh-ed25519 AAAA…\"."`
 }
 
+// KeyPairImporter is a driver that has import_key_pair.
 type KeyPairImporter interface {
 	ImportKeyPair(ctx context.Context, in ImportKeyPair) (KeyPair, error)
 }
 
+// DeleteKeyPair is what delete_key_pair takes.
 type DeleteKeyPair struct {
 	KeyPair string `json:"key_pair" op:"required" ref:"key_pair" help:"The key pair."`
 }
 
+// KeyPairDeleter is a driver that has delete_key_pair.
 type KeyPairDeleter interface {
 	DeleteKeyPair(ctx context.Context, in DeleteKeyPair) error
 }
 
+// ListVolumes is what list_volumes takes.
 type ListVolumes struct {
 	Name     string            `json:"name,omitzero" op:"filter" help:"Only volumes of this name."`
 	State    VolumeState       `json:"state,omitzero" op:"filter" help:"Only volumes in this state."`
@@ -335,18 +386,22 @@ type ListVolumes struct {
 	Tags     map[string]string `json:"tags,omitzero" op:"filter" help:"Only volumes that have all of these tags."`
 }
 
+// VolumeLister is a driver that has list_volumes.
 type VolumeLister interface {
 	ListVolumes(ctx context.Context, in ListVolumes) iter.Seq2[Volume, error]
 }
 
+// GetVolume is what get_volume takes.
 type GetVolume struct {
 	Volume string `json:"volume" op:"required" ref:"volume" help:"The volume."`
 }
 
+// VolumeGetter is a driver that has get_volume.
 type VolumeGetter interface {
 	GetVolume(ctx context.Context, in GetVolume) (Volume, error)
 }
 
+// CreateVolume is what create_volume takes.
 type CreateVolume struct {
 	Name     string            `json:"name" op:"required" help:"What to call it."`
 	Size     int               `json:"size,omitzero" unit:"GiB" help:"Its size; the snapshot's if not given."`
@@ -357,64 +412,78 @@ type CreateVolume struct {
 	Extra    map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// VolumeCreator is a driver that has create_volume.
 type VolumeCreator interface {
 	CreateVolume(ctx context.Context, in CreateVolume) (Volume, error)
 }
 
+// ResizeVolume is what resize_volume takes.
 type ResizeVolume struct {
 	Volume string `json:"volume" op:"required" ref:"volume" help:"The volume."`
 	Size   int    `json:"size" op:"required" unit:"GiB" help:"The size it shall have; not less than it has."`
 }
 
+// VolumeResizer is a driver that has resize_volume.
 type VolumeResizer interface {
 	ResizeVolume(ctx context.Context, in ResizeVolume) error
 }
 
+// AttachVolume is what attach_volume takes.
 type AttachVolume struct {
 	Volume string `json:"volume" op:"required" ref:"volume" help:"The volume."`
 	Node   string `json:"node" op:"required" ref:"node" help:"The node."`
 	Device string `json:"device,omitzero" help:"The device name it shall have there; the provider's choice if not given."`
 }
 
+// VolumeAttacher is a driver that has attach_volume.
 type VolumeAttacher interface {
 	AttachVolume(ctx context.Context, in AttachVolume) error
 }
 
+// DetachVolume is what detach_volume takes.
 type DetachVolume struct {
 	Volume string `json:"volume" op:"required" ref:"volume" help:"The volume."`
 }
 
+// VolumeDetacher is a driver that has detach_volume.
 type VolumeDetacher interface {
 	DetachVolume(ctx context.Context, in DetachVolume) error
 }
 
+// DestroyVolume is what destroy_volume takes.
 type DestroyVolume struct {
 	Volume string `json:"volume" op:"required" ref:"volume" help:"The volume."`
 }
 
+// VolumeDestroyer is a driver that has destroy_volume.
 type VolumeDestroyer interface {
 	DestroyVolume(ctx context.Context, in DestroyVolume) error
 }
 
+// ListVolumeSnapshots is what list_volume_snapshots takes.
 type ListVolumeSnapshots struct {
 	Volume string            `json:"volume,omitzero" op:"filter" ref:"volume" help:"Only snapshots of this volume."`
 	Name   string            `json:"name,omitzero" op:"filter" help:"Only snapshots of this name."`
 	Tags   map[string]string `json:"tags,omitzero" op:"filter" help:"Only snapshots that have all of these tags."`
 }
 
+// SnapshotLister is a driver that has list_volume_snapshots.
 type SnapshotLister interface {
 	// ListVolumeSnapshots yields the account's own snapshots.
 	ListVolumeSnapshots(ctx context.Context, in ListVolumeSnapshots) iter.Seq2[VolumeSnapshot, error]
 }
 
+// GetVolumeSnapshot is what get_volume_snapshot takes.
 type GetVolumeSnapshot struct {
 	Snapshot string `json:"snapshot" op:"required" ref:"volume_snapshot" help:"The snapshot."`
 }
 
+// SnapshotGetter is a driver that has get_volume_snapshot.
 type SnapshotGetter interface {
 	GetVolumeSnapshot(ctx context.Context, in GetVolumeSnapshot) (VolumeSnapshot, error)
 }
 
+// CreateVolumeSnapshot is what create_volume_snapshot takes.
 type CreateVolumeSnapshot struct {
 	Volume      string            `json:"volume" op:"required" ref:"volume" help:"The volume."`
 	Name        string            `json:"name" op:"required" help:"What to call the snapshot."`
@@ -422,27 +491,33 @@ type CreateVolumeSnapshot struct {
 	Tags        map[string]string `json:"tags,omitzero" help:"Its labels."`
 }
 
+// SnapshotCreator is a driver that has create_volume_snapshot.
 type SnapshotCreator interface {
 	CreateVolumeSnapshot(ctx context.Context, in CreateVolumeSnapshot) (VolumeSnapshot, error)
 }
 
+// DestroyVolumeSnapshot is what destroy_volume_snapshot takes.
 type DestroyVolumeSnapshot struct {
 	Snapshot string `json:"snapshot" op:"required" ref:"volume_snapshot" help:"The snapshot."`
 }
 
+// SnapshotDestroyer is a driver that has destroy_volume_snapshot.
 type SnapshotDestroyer interface {
 	DestroyVolumeSnapshot(ctx context.Context, in DestroyVolumeSnapshot) error
 }
 
+// ListNetworks is what list_networks takes.
 type ListNetworks struct {
 	Name string            `json:"name,omitzero" op:"filter" help:"Only networks of this name."`
 	Tags map[string]string `json:"tags,omitzero" op:"filter" help:"Only networks that have all of these tags."`
 }
 
+// NetworkLister is a driver that has list_networks.
 type NetworkLister interface {
 	ListNetworks(ctx context.Context, in ListNetworks) iter.Seq2[Network, error]
 }
 
+// CreateNetwork is what create_network takes.
 type CreateNetwork struct {
 	Name  string            `json:"name" op:"required" help:"What to call it."`
 	CIDR  string            `json:"cidr,omitzero" help:"Its range of addresses, as \"10.0.0.0/16\"; needed where the provider gives a network one."`
@@ -450,28 +525,34 @@ type CreateNetwork struct {
 	Extra map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// NetworkCreator is a driver that has create_network.
 type NetworkCreator interface {
 	CreateNetwork(ctx context.Context, in CreateNetwork) (Network, error)
 }
 
+// DestroyNetwork is what destroy_network takes.
 type DestroyNetwork struct {
 	Network string `json:"network" op:"required" ref:"network" help:"The network."`
 }
 
+// NetworkDestroyer is a driver that has destroy_network.
 type NetworkDestroyer interface {
 	DestroyNetwork(ctx context.Context, in DestroyNetwork) error
 }
 
+// ListSubnets is what list_subnets takes.
 type ListSubnets struct {
 	Network string            `json:"network,omitzero" op:"filter" ref:"network" help:"Only subnets of this network."`
 	Name    string            `json:"name,omitzero" op:"filter" help:"Only subnets of this name."`
 	Tags    map[string]string `json:"tags,omitzero" op:"filter" help:"Only subnets that have all of these tags."`
 }
 
+// SubnetLister is a driver that has list_subnets.
 type SubnetLister interface {
 	ListSubnets(ctx context.Context, in ListSubnets) iter.Seq2[Subnet, error]
 }
 
+// CreateSubnet is what create_subnet takes.
 type CreateSubnet struct {
 	Network  string            `json:"network" op:"required" ref:"network" help:"The network."`
 	Name     string            `json:"name" op:"required" help:"What to call the subnet."`
@@ -481,28 +562,34 @@ type CreateSubnet struct {
 	Extra    map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// SubnetCreator is a driver that has create_subnet.
 type SubnetCreator interface {
 	CreateSubnet(ctx context.Context, in CreateSubnet) (Subnet, error)
 }
 
+// DestroySubnet is what destroy_subnet takes.
 type DestroySubnet struct {
 	Subnet string `json:"subnet" op:"required" ref:"subnet" help:"The subnet."`
 }
 
+// SubnetDestroyer is a driver that has destroy_subnet.
 type SubnetDestroyer interface {
 	DestroySubnet(ctx context.Context, in DestroySubnet) error
 }
 
+// ListSecurityGroups is what list_security_groups takes.
 type ListSecurityGroups struct {
 	Name    string            `json:"name,omitzero" op:"filter" help:"Only security groups of this name."`
 	Network string            `json:"network,omitzero" op:"filter" ref:"network" help:"Only security groups of this network."`
 	Tags    map[string]string `json:"tags,omitzero" op:"filter" help:"Only security groups that have all of these tags."`
 }
 
+// SecurityGroupLister is a driver that has list_security_groups.
 type SecurityGroupLister interface {
 	ListSecurityGroups(ctx context.Context, in ListSecurityGroups) iter.Seq2[SecurityGroup, error]
 }
 
+// CreateSecurityGroup is what create_security_group takes.
 type CreateSecurityGroup struct {
 	Name        string            `json:"name" op:"required" help:"What to call it."`
 	Description string            `json:"description,omitzero" help:"What it is for; its name if not given."`
@@ -510,14 +597,17 @@ type CreateSecurityGroup struct {
 	Tags        map[string]string `json:"tags,omitzero" help:"Its labels."`
 }
 
+// SecurityGroupCreator is a driver that has create_security_group.
 type SecurityGroupCreator interface {
 	CreateSecurityGroup(ctx context.Context, in CreateSecurityGroup) (SecurityGroup, error)
 }
 
+// DestroySecurityGroup is what destroy_security_group takes.
 type DestroySecurityGroup struct {
 	SecurityGroup string `json:"security_group" op:"required" ref:"security_group" help:"The security group."`
 }
 
+// SecurityGroupDestroyer is a driver that has destroy_security_group.
 type SecurityGroupDestroyer interface {
 	DestroySecurityGroup(ctx context.Context, in DestroySecurityGroup) error
 }
@@ -557,34 +647,41 @@ func (s SecurityGroupRule) Same(t SecurityGroupRule) bool {
 	return s == t
 }
 
+// AllowSecurityGroupRule is what allow_security_group_rule takes.
 type AllowSecurityGroupRule struct {
 	SecurityGroup string `json:"security_group" op:"required" ref:"security_group" help:"The security group."`
 	Rule
 }
 
+// RuleAllower is a driver that has allow_security_group_rule.
 type RuleAllower interface {
 	AllowSecurityGroupRule(ctx context.Context, in AllowSecurityGroupRule) error
 }
 
+// RevokeSecurityGroupRule is what revoke_security_group_rule takes.
 type RevokeSecurityGroupRule struct {
 	SecurityGroup string `json:"security_group" op:"required" ref:"security_group" help:"The security group."`
 	Rule
 }
 
+// RuleRevoker is a driver that has revoke_security_group_rule.
 type RuleRevoker interface {
 	// RevokeSecurityGroupRule answers not_found when the group has no such rule.
 	RevokeSecurityGroupRule(ctx context.Context, in RevokeSecurityGroupRule) error
 }
 
+// ListAddresses is what list_addresses takes.
 type ListAddresses struct {
 	Node string            `json:"node,omitzero" op:"filter" ref:"node" help:"Only addresses that lead to this node."`
 	Tags map[string]string `json:"tags,omitzero" op:"filter" help:"Only addresses that have all of these tags."`
 }
 
+// AddressLister is a driver that has list_addresses.
 type AddressLister interface {
 	ListAddresses(ctx context.Context, in ListAddresses) iter.Seq2[Address, error]
 }
 
+// AllocateAddress is what allocate_address takes.
 type AllocateAddress struct {
 	Name     string            `json:"name,omitzero" help:"What to call it, where addresses have names."`
 	Location string            `json:"location,omitzero" ref:"location" help:"Where, at providers whose addresses are in one place."`
@@ -592,31 +689,38 @@ type AllocateAddress struct {
 	Extra    map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// AddressAllocator is a driver that has allocate_address.
 type AddressAllocator interface {
 	AllocateAddress(ctx context.Context, in AllocateAddress) (Address, error)
 }
 
+// AssociateAddress is what associate_address takes.
 type AssociateAddress struct {
 	Address string `json:"address" op:"required" ref:"address" help:"The address."`
 	Node    string `json:"node" op:"required" ref:"node" help:"The node."`
 }
 
+// AddressAssociator is a driver that has associate_address.
 type AddressAssociator interface {
 	AssociateAddress(ctx context.Context, in AssociateAddress) error
 }
 
+// DisassociateAddress is what disassociate_address takes.
 type DisassociateAddress struct {
 	Address string `json:"address" op:"required" ref:"address" help:"The address."`
 }
 
+// AddressDisassociator is a driver that has disassociate_address.
 type AddressDisassociator interface {
 	DisassociateAddress(ctx context.Context, in DisassociateAddress) error
 }
 
+// ReleaseAddress is what release_address takes.
 type ReleaseAddress struct {
 	Address string `json:"address" op:"required" ref:"address" help:"The address."`
 }
 
+// AddressReleaser is a driver that has release_address.
 type AddressReleaser interface {
 	ReleaseAddress(ctx context.Context, in ReleaseAddress) error
 }

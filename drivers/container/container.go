@@ -161,29 +161,36 @@ const (
 // Values makes PortProtocol an enumeration.
 func (PortProtocol) Values() []string { return []string{"tcp", "udp"} }
 
+// ListLocations is what list_locations takes.
 type ListLocations struct{}
 
+// LocationLister is a driver that has list_locations.
 type LocationLister interface {
 	ListLocations(ctx context.Context, in ListLocations) iter.Seq2[Location, error]
 }
 
+// ListClusters is what list_clusters takes.
 type ListClusters struct {
 	Name     string `json:"name,omitzero" op:"filter" help:"Only clusters of this name."`
 	Location string `json:"location,omitzero" op:"filter" ref:"location" help:"Only clusters there."`
 }
 
+// ClusterLister is a driver that has list_clusters.
 type ClusterLister interface {
 	ListClusters(ctx context.Context, in ListClusters) iter.Seq2[Cluster, error]
 }
 
+// GetCluster is what get_cluster takes.
 type GetCluster struct {
 	Cluster string `json:"cluster" op:"required" ref:"cluster" help:"The cluster."`
 }
 
+// ClusterGetter is a driver that has get_cluster.
 type ClusterGetter interface {
 	GetCluster(ctx context.Context, in GetCluster) (Cluster, error)
 }
 
+// CreateCluster is what create_cluster takes.
 type CreateCluster struct {
 	Name     string            `json:"name" op:"required" help:"What to call it."`
 	Location string            `json:"location,omitzero" ref:"location" help:"Where; the connection's or the provider's choice if not given."`
@@ -194,42 +201,52 @@ type CreateCluster struct {
 	Extra    map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// ClusterCreator is a driver that has create_cluster.
 type ClusterCreator interface {
 	CreateCluster(ctx context.Context, in CreateCluster) (Cluster, error)
 }
 
+// DestroyCluster is what destroy_cluster takes.
 type DestroyCluster struct {
 	Cluster string `json:"cluster" op:"required" ref:"cluster" help:"The cluster."`
 }
 
+// ClusterDestroyer is a driver that has destroy_cluster.
 type ClusterDestroyer interface {
 	DestroyCluster(ctx context.Context, in DestroyCluster) error
 }
 
+// ListImages is what list_images takes.
 type ListImages struct {
 	Name string `json:"name,omitzero" op:"filter" help:"Only the image of this name."`
 }
 
+// ImageLister is a driver that has list_images.
 type ImageLister interface {
 	ListImages(ctx context.Context, in ListImages) iter.Seq2[Image, error]
 }
 
+// PullImage is what pull_image takes.
 type PullImage struct {
 	Name string `json:"name" op:"required" help:"The image: \"nginx\", \"registry.example/team/app:1.2\", \"app@sha256:…\"."`
 }
 
+// ImagePuller is a driver that has pull_image.
 type ImagePuller interface {
 	PullImage(ctx context.Context, in PullImage) (Image, error)
 }
 
+// DeleteImage is what delete_image takes.
 type DeleteImage struct {
 	Image string `json:"image" op:"required" ref:"image" help:"The image."`
 }
 
+// ImageDeleter is a driver that has delete_image.
 type ImageDeleter interface {
 	DeleteImage(ctx context.Context, in DeleteImage) error
 }
 
+// ListContainers is what list_containers takes.
 type ListContainers struct {
 	Name    string            `json:"name,omitzero" op:"filter" help:"Only containers of this name."`
 	State   State             `json:"state,omitzero" op:"filter" help:"Only containers in this state."`
@@ -237,18 +254,22 @@ type ListContainers struct {
 	Tags    map[string]string `json:"tags,omitzero" op:"filter" help:"Only containers that have all of these tags."`
 }
 
+// ContainerLister is a driver that has list_containers.
 type ContainerLister interface {
 	ListContainers(ctx context.Context, in ListContainers) iter.Seq2[Container, error]
 }
 
+// GetContainer is what get_container takes.
 type GetContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 }
 
+// ContainerGetter is a driver that has get_container.
 type ContainerGetter interface {
 	GetContainer(ctx context.Context, in GetContainer) (Container, error)
 }
 
+// DeployContainer is what deploy_container takes.
 type DeployContainer struct {
 	Name          string            `json:"name" op:"required" help:"What to call it."`
 	Image         string            `json:"image" op:"required" ref:"image" help:"The image, by name or id; pulled if it is not there."`
@@ -265,43 +286,53 @@ type DeployContainer struct {
 	Extra         map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// ContainerDeployer is a driver that has deploy_container.
 type ContainerDeployer interface {
 	DeployContainer(ctx context.Context, in DeployContainer) (Container, error)
 }
 
+// StartContainer is what start_container takes.
 type StartContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 }
 
+// ContainerStarter is a driver that has start_container.
 type ContainerStarter interface {
 	StartContainer(ctx context.Context, in StartContainer) error
 }
 
+// StopContainer is what stop_container takes.
 type StopContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 	Timeout   int    `json:"timeout,omitzero" default:"10" unit:"s" help:"How long it may take to end by itself before it is killed."`
 }
 
+// ContainerStopper is a driver that has stop_container.
 type ContainerStopper interface {
 	StopContainer(ctx context.Context, in StopContainer) error
 }
 
+// RestartContainer is what restart_container takes.
 type RestartContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 }
 
+// ContainerRestarter is a driver that has restart_container.
 type ContainerRestarter interface {
 	RestartContainer(ctx context.Context, in RestartContainer) error
 }
 
+// DestroyContainer is what destroy_container takes.
 type DestroyContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 }
 
+// ContainerDestroyer is a driver that has destroy_container.
 type ContainerDestroyer interface {
 	DestroyContainer(ctx context.Context, in DestroyContainer) error
 }
 
+// GetContainerLogs is what get_container_logs takes.
 type GetContainerLogs struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 	Follow    bool   `json:"follow,omitzero" help:"Go on with what it writes until it ends."`
@@ -326,10 +357,12 @@ const (
 // Values makes LogStream an enumeration.
 func (LogStream) Values() []string { return []string{"stdout", "stderr"} }
 
+// LogReader is a driver that has get_container_logs.
 type LogReader interface {
 	GetContainerLogs(ctx context.Context, in GetContainerLogs) iter.Seq2[LogLine, error]
 }
 
+// ExecContainer is what exec_container takes.
 type ExecContainer struct {
 	Container   string            `json:"container" op:"required" ref:"container" help:"The container."`
 	Command     []string          `json:"command" op:"required" help:"The program and its arguments."`
@@ -344,6 +377,7 @@ type ExecResult struct {
 	Stderr   string `json:"stderr" help:"What it wrote to standard error."`
 }
 
+// Execer is a driver that has exec_container.
 type Execer interface {
 	ExecContainer(ctx context.Context, in ExecContainer) (ExecResult, error)
 }
@@ -355,8 +389,10 @@ type Repository struct {
 	Extra     map[string]any `json:"extra" help:"What the registry has beyond these fields, in its own names."`
 }
 
+// ListRepositories is what list_repositories takes.
 type ListRepositories struct{}
 
+// RepositoryLister is a driver that has list_repositories.
 type RepositoryLister interface {
 	ListRepositories(ctx context.Context, in ListRepositories) iter.Seq2[Repository, error]
 }
@@ -371,10 +407,12 @@ type Tag struct {
 	Extra      map[string]any `json:"extra" help:"What the registry has beyond these fields, in its own names."`
 }
 
+// ListTags is what list_tags takes.
 type ListTags struct {
 	Repository string `json:"repository" op:"required" ref:"repository" help:"The repository."`
 }
 
+// TagLister is a driver that has list_tags.
 type TagLister interface {
 	ListTags(ctx context.Context, in ListTags) iter.Seq2[Tag, error]
 }

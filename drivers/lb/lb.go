@@ -149,20 +149,24 @@ func (Algorithm) Values() []string {
 		"weighted_least_connections", "shortest_response", "persistent_ip"}
 }
 
+// ListBalancers is what list_balancers takes.
 type ListBalancers struct {
 	Name  string            `json:"name,omitzero" op:"filter" help:"Only balancers of this name."`
 	State State             `json:"state,omitzero" op:"filter" help:"Only balancers in this state."`
 	Tags  map[string]string `json:"tags,omitzero" op:"filter" help:"Only balancers that have all of these tags."`
 }
 
+// BalancerLister is a driver that has list_balancers.
 type BalancerLister interface {
 	ListBalancers(ctx context.Context, in ListBalancers) iter.Seq2[Balancer, error]
 }
 
+// GetBalancer is what get_balancer takes.
 type GetBalancer struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 }
 
+// BalancerGetter is a driver that has get_balancer.
 type BalancerGetter interface {
 	GetBalancer(ctx context.Context, in GetBalancer) (Balancer, error)
 }
@@ -175,6 +179,7 @@ type NewMember struct {
 	Weight int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
 }
 
+// CreateBalancer is what create_balancer takes.
 type CreateBalancer struct {
 	Name        string            `json:"name" op:"required" help:"What to call it."`
 	Port        int               `json:"port" op:"required" help:"The port it listens on."`
@@ -190,11 +195,13 @@ type CreateBalancer struct {
 	Extra       map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// BalancerCreator is a driver that has create_balancer.
 type BalancerCreator interface {
 	// CreateBalancer removes what it made on the way when it fails.
 	CreateBalancer(ctx context.Context, in CreateBalancer) (Balancer, error)
 }
 
+// UpdateBalancer is what update_balancer takes.
 type UpdateBalancer struct {
 	Balancer    string       `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	Name        string       `json:"name,omitzero" help:"The name it shall have."`
@@ -205,26 +212,32 @@ type UpdateBalancer struct {
 	Certificate string       `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
 }
 
+// BalancerUpdater is a driver that has update_balancer.
 type BalancerUpdater interface {
 	UpdateBalancer(ctx context.Context, in UpdateBalancer) error
 }
 
+// DestroyBalancer is what destroy_balancer takes.
 type DestroyBalancer struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 }
 
+// BalancerDestroyer is a driver that has destroy_balancer.
 type BalancerDestroyer interface {
 	DestroyBalancer(ctx context.Context, in DestroyBalancer) error
 }
 
+// BalancerListMembers is what balancer_list_members takes.
 type BalancerListMembers struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 }
 
+// MemberLister is a driver that has balancer_list_members.
 type MemberLister interface {
 	BalancerListMembers(ctx context.Context, in BalancerListMembers) iter.Seq2[Member, error]
 }
 
+// BalancerAttachMember is what balancer_attach_member takes.
 type BalancerAttachMember struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	IP       string `json:"ip" op:"required" help:"The member's address."`
@@ -232,10 +245,12 @@ type BalancerAttachMember struct {
 	Weight   int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
 }
 
+// MemberAttacher is a driver that has balancer_attach_member.
 type MemberAttacher interface {
 	BalancerAttachMember(ctx context.Context, in BalancerAttachMember) (Member, error)
 }
 
+// BalancerAttachComputeNode is what balancer_attach_compute_node takes.
 type BalancerAttachComputeNode struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	Node     string `json:"node" op:"required" ref:"node" help:"The node, of the same provider."`
@@ -243,15 +258,18 @@ type BalancerAttachComputeNode struct {
 	Weight   int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
 }
 
+// NodeAttacher is a driver that has balancer_attach_compute_node.
 type NodeAttacher interface {
 	BalancerAttachComputeNode(ctx context.Context, in BalancerAttachComputeNode) (Member, error)
 }
 
+// BalancerDetachMember is what balancer_detach_member takes.
 type BalancerDetachMember struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	Member   string `json:"member" op:"required" ref:"member" help:"The member."`
 }
 
+// MemberDetacher is a driver that has balancer_detach_member.
 type MemberDetacher interface {
 	BalancerDetachMember(ctx context.Context, in BalancerDetachMember) error
 }
@@ -261,8 +279,10 @@ type ProtocolInfo struct {
 	Name Protocol `json:"name" op:"id" help:"The protocol."`
 }
 
+// ListProtocols is what list_protocols takes.
 type ListProtocols struct{}
 
+// ProtocolLister is a driver that has list_protocols.
 type ProtocolLister interface {
 	ListProtocols(ctx context.Context, in ListProtocols) iter.Seq2[ProtocolInfo, error]
 }
@@ -272,8 +292,10 @@ type AlgorithmInfo struct {
 	Name Algorithm `json:"name" op:"id" help:"The algorithm."`
 }
 
+// ListSupportedAlgorithms is what list_supported_algorithms takes.
 type ListSupportedAlgorithms struct{}
 
+// AlgorithmLister is a driver that has list_supported_algorithms.
 type AlgorithmLister interface {
 	ListSupportedAlgorithms(ctx context.Context, in ListSupportedAlgorithms) iter.Seq2[AlgorithmInfo, error]
 }

@@ -65,59 +65,72 @@ type Object struct {
 	Extra        map[string]any    `json:"extra" help:"What the provider has beyond these fields, in its own names."`
 }
 
+// ListBuckets is what list_buckets takes.
 type ListBuckets struct {
 	Name string `json:"name,omitzero" op:"filter" help:"Only the bucket of this name."`
 }
 
+// BucketLister is a driver that has list_buckets.
 type BucketLister interface {
 	ListBuckets(ctx context.Context, in ListBuckets) iter.Seq2[Bucket, error]
 }
 
+// GetBucket is what get_bucket takes.
 type GetBucket struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 }
 
+// BucketGetter is a driver that has get_bucket.
 type BucketGetter interface {
 	GetBucket(ctx context.Context, in GetBucket) (Bucket, error)
 }
 
+// CreateBucket is what create_bucket takes.
 type CreateBucket struct {
 	Name     string         `json:"name" op:"required" help:"What to call it; at most providers unique in the world."`
 	Location string         `json:"location,omitzero" source:"S3 LocationConstraint; GCS location" help:"Where; the connection's region if not given."`
 	Extra    map[string]any `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// BucketCreator is a driver that has create_bucket.
 type BucketCreator interface {
 	CreateBucket(ctx context.Context, in CreateBucket) (Bucket, error)
 }
 
+// DeleteBucket is what delete_bucket takes.
 type DeleteBucket struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 }
 
+// BucketDeleter is a driver that has delete_bucket.
 type BucketDeleter interface {
 	DeleteBucket(ctx context.Context, in DeleteBucket) error
 }
 
+// ListObjects is what list_objects takes.
 type ListObjects struct {
 	Bucket    string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Prefix    string `json:"prefix,omitzero" help:"Only names that begin with it."`
 	Delimiter string `json:"delimiter,omitzero" help:"Names that agree up to this after the prefix are given once, as a prefix: \"/\" lists like a folder."`
 }
 
+// ObjectLister is a driver that has list_objects.
 type ObjectLister interface {
 	ListObjects(ctx context.Context, in ListObjects) iter.Seq2[Object, error]
 }
 
+// GetObject is what get_object takes.
 type GetObject struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name   string `json:"name" op:"required" ref:"object" help:"The object's name."`
 }
 
+// ObjectGetter is a driver that has get_object.
 type ObjectGetter interface {
 	GetObject(ctx context.Context, in GetObject) (Object, error)
 }
 
+// ReadObject is what read_object takes.
 type ReadObject struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name   string `json:"name" op:"required" ref:"object" help:"The object's name."`
@@ -132,11 +145,13 @@ type Download struct {
 	Body   io.ReadCloser `json:"body" help:"The bytes. An error of kind internal at its end means that they were damaged."`
 }
 
+// ObjectReader is a driver that has read_object.
 type ObjectReader interface {
 	// ReadObject returns the open body: the caller closes it.
 	ReadObject(ctx context.Context, in ReadObject) (Download, error)
 }
 
+// PutObject is what put_object takes.
 type PutObject struct {
 	Bucket       string            `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name         string            `json:"name" op:"required" ref:"object" help:"The object's name."`
@@ -149,12 +164,14 @@ type PutObject struct {
 	Extra        map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
+// ObjectPutter is a driver that has put_object.
 type ObjectPutter interface {
 	// PutObject returns when the object can be read. It leaves nothing behind
 	// when it fails, and never closes Body.
 	PutObject(ctx context.Context, in PutObject) (Object, error)
 }
 
+// CopyObject is what copy_object takes.
 type CopyObject struct {
 	Bucket   string            `json:"bucket" op:"required" ref:"bucket" help:"The bucket it is in."`
 	Name     string            `json:"name" op:"required" ref:"object" help:"The object's name."`
@@ -163,19 +180,23 @@ type CopyObject struct {
 	Metadata map[string]string `json:"metadata,omitzero" help:"The copy's metadata, if it shall not be the object's."`
 }
 
+// ObjectCopier is a driver that has copy_object.
 type ObjectCopier interface {
 	CopyObject(ctx context.Context, in CopyObject) (Object, error)
 }
 
+// DeleteObject is what delete_object takes.
 type DeleteObject struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name   string `json:"name" op:"required" ref:"object" help:"The object's name."`
 }
 
+// ObjectDeleter is a driver that has delete_object.
 type ObjectDeleter interface {
 	DeleteObject(ctx context.Context, in DeleteObject) error
 }
 
+// DeleteObjects is what delete_objects takes.
 type DeleteObjects struct {
 	Bucket string   `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Names  []string `json:"names" op:"required" ref:"object" help:"The objects' names, as many as you like."`
@@ -194,6 +215,7 @@ type DeletionFailed struct {
 	Message string  `json:"message" help:"The provider's words."`
 }
 
+// ObjectsDeleter is a driver that has delete_objects.
 type ObjectsDeleter interface {
 	DeleteObjects(ctx context.Context, in DeleteObjects) (Deleted, error)
 }
@@ -209,6 +231,7 @@ const (
 // Values makes Method an enumeration.
 func (Method) Values() []string { return []string{"get", "put"} }
 
+// PresignObject is what presign_object takes.
 type PresignObject struct {
 	Bucket      string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name        string `json:"name" op:"required" ref:"object" help:"The object's name; for put it need not exist."`
@@ -225,19 +248,23 @@ type URL struct {
 	ExpiresAt time.Time         `json:"expires_at" help:"When it stops working; unset if never."`
 }
 
+// ObjectPresigner is a driver that has presign_object.
 type ObjectPresigner interface {
 	PresignObject(ctx context.Context, in PresignObject) (URL, error)
 }
 
+// GetObjectURL is what get_object_url takes.
 type GetObjectURL struct {
 	Bucket string `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name   string `json:"name" op:"required" ref:"object" help:"The object's name."`
 }
 
+// ObjectURLer is a driver that has get_object_url.
 type ObjectURLer interface {
 	GetObjectURL(ctx context.Context, in GetObjectURL) (URL, error)
 }
 
+// UpdateObject is what update_object takes.
 type UpdateObject struct {
 	Bucket      string            `json:"bucket" op:"required" ref:"bucket" help:"The bucket."`
 	Name        string            `json:"name" op:"required" ref:"object" help:"The object's name."`
@@ -245,6 +272,7 @@ type UpdateObject struct {
 	ContentType string            `json:"content_type,omitzero" help:"The MIME type it shall have; as it is if not given."`
 }
 
+// ObjectUpdater is a driver that has update_object.
 type ObjectUpdater interface {
 	UpdateObject(ctx context.Context, in UpdateObject) (Object, error)
 }
