@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
 	"github.com/cloudlark/cloudlark/drivers"
@@ -31,22 +32,49 @@ func (c *checker) attribute(e *syntax.DotExpr, x value) value {
 		o, err := x.f.Lookup(name)
 		if err != nil {
 			c.problem(e.Name, "%s", op.AsError(err).Message)
-		} else if x.p != nil && !x.p.Offers(o) {
-			c.problem(e.Name, "%s does not have %s", x.p.Title, name)
+		} else {
+			c.offered(e.Name, x.p, o)
 		}
 	case recordValue:
 		if f := x.t.Field(name); f != nil {
 			return fieldValue(x, f)
 		}
-		if _, ok := x.method(name); !ok {
+		if o, ok := x.method(name); o != nil {
+			c.offered(e.Name, x.p, o)
+		} else if !ok {
 			names := x.t.Names()
 			for m := range x.f.Methods(x.t.Name) {
 				names = append(names, m)
 			}
 			c.problem(e.Name, "%s has no attribute %q%s", x.t.Name, name, op.DidYouMean(name, names))
 		}
+	case listValue:
+		c.listAttribute(e.Name, x)
+	case paramsValue:
+		if !slices.Contains(*x.names, name) {
+			c.problem(e.Name, "the script declares no parameter %q%s", name, op.DidYouMean(name, *x.names))
+		}
 	}
 	return nil
+}
+
+// offered checks that a provider has an operation, if it is known which one it is.
+func (c *checker) offered(n syntax.Node, p *drivers.Provider, o *op.Op) {
+	if p != nil && !p.Offers(o) && !c.attempting {
+		c.problem(n, "%s does not have %s", p.Title, o.Name)
+	}
+}
+
+// listAttribute checks l.name, where l is a list of records: often one of them is meant.
+func (c *checker) listAttribute(name *syntax.Ident, l listValue) {
+	if !l.lazy && slices.Contains((*starlark.List)(nil).AttrNames(), name.Name) {
+		return
+	}
+	hint := ""
+	if _, ok := l.of.method(name.Name); ok || l.of.t.Field(name.Name) != nil {
+		hint = fmt.Sprintf("; its items have: [x.%s for x in …]", name.Name)
+	}
+	c.problem(name, "a list of %s has no attribute %q%s", l.of.t.Name, name.Name, hint)
 }
 
 // fieldValue is what a record's field holds, if that is a struct or structs.
@@ -56,7 +84,7 @@ func fieldValue(x recordValue, f *op.Field) value {
 		t = t.Elem()
 	}
 	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
-		return listValue{recordValue{x.f, op.TypeOf(t.Elem()), x.p}}
+		return listValue{recordValue{x.f, op.TypeOf(t.Elem()), x.p}, false}
 	}
 	if t.Kind() == reflect.Struct && f.TypeName() != "time" {
 		return recordValue{x.f, op.TypeOf(t), x.p}
@@ -86,12 +114,51 @@ func (c *checker) call(e *syntax.CallExpr, env *scope) value {
 	}
 	x := c.expr(dot.X, env)
 	c.attribute(dot, x)
-	c.arguments(e.Args, env)
-	return c.operation(dot, x, e.Args, e)
+	args := c.arguments(e.Args, env)
+	if r, ok := x.(recordValue); ok && r.t.Field(dot.Name.Name) != nil {
+		c.problem(dot.Name, "%s of a %s is no method: write it without the parentheses", dot.Name.Name, r.t.Name)
+		return nil
+	}
+	return c.operation(dot, x, args, e)
 }
 
+// An argument is one of a call, and what its value is known to be.
+type argument struct {
+	syntax.Expr
+	key *syntax.Ident // nil for one without a name
+	v   syntax.Expr
+	is  value
+}
+
+// any reports whether the argument stands for others: *args, **kwargs.
+func (a argument) any() bool {
+	u, ok := a.Expr.(*syntax.UnaryExpr)
+	return ok && (u.Op == syntax.STAR || u.Op == syntax.STARSTAR)
+}
+
+// goValue is the argument as the decoder takes it: what is written literally, or
+// a record of which only the type is known. For anything else it is nil, which
+// the decoder takes for not given.
+func (a argument) goValue() any {
+	if v, known := literal(a.v); known {
+		return v
+	}
+	switch is := a.is.(type) {
+	case recordValue:
+		return held{is.t}
+	case listValue:
+		return []any{held{is.of.t}}
+	}
+	return nil
+}
+
+// held is some record of a type.
+type held struct{ t *op.Type }
+
+func (h held) Held() any { return reflect.New(h.t.Go).Interface() }
+
 // operation checks the arguments of what a connection or a record is asked to do.
-func (c *checker) operation(dot *syntax.DotExpr, x value, args []syntax.Expr, at syntax.Node) value {
+func (c *checker) operation(dot *syntax.DotExpr, x value, args []argument, at syntax.Node) value {
 	name := dot.Name.Name
 	switch x := x.(type) {
 	case familyValue:
@@ -117,54 +184,120 @@ func (c *checker) operation(dot *syntax.DotExpr, x value, args []syntax.Expr, at
 	return nil
 }
 
-func (c *checker) arguments(args []syntax.Expr, env *scope) {
+func (c *checker) arguments(args []syntax.Expr, env *scope) []argument {
+	var all []argument
 	for _, a := range args {
-		if b, ok := a.(*syntax.BinaryExpr); ok && b.Op == syntax.EQ {
-			a = b.Y
+		key, v, named := keyword(a)
+		if !named {
+			v = a
 		}
-		c.expr(a, env)
+		all = append(all, argument{a, key, v, c.expr(v, env)})
 	}
+	return all
 }
 
 // builtin checks a call of a function by name, as far as it hands values on.
 func (c *checker) builtin(id *syntax.Ident, e *syntax.CallExpr, env *scope) value {
-	c.expr(id, env)
-	if _, own := env.lookup(id.Name); own {
-		c.arguments(e.Args, env)
-		return nil
-	}
-	switch id.Name {
-	case "attempt": // attempt(cloud.get_node, "n-1") is cloud.get_node("n-1")
-		if len(e.Args) > 0 {
-			if dot, ok := e.Args[0].(*syntax.DotExpr); ok {
-				x := c.expr(dot.X, env)
-				c.attribute(dot, x)
-				c.arguments(e.Args[1:], env)
-				c.operation(dot, x, e.Args[1:], e)
-				return nil
-			}
-		}
-	case "list", "sorted", "reversed":
-		if len(e.Args) > 0 {
-			v := c.expr(e.Args[0], env)
-			c.arguments(e.Args[1:], env)
-			if l, ok := v.(listValue); ok {
-				return l
-			}
+	v := c.expr(id, env)
+	_, own := env.lookup(id.Name)
+	if !own && id.Name == "attempt" && len(e.Args) > 0 {
+		// attempt(cloud.get_node, "n-1") is cloud.get_node("n-1")
+		if dot, ok := e.Args[0].(*syntax.DotExpr); ok {
+			x := c.expr(dot.X, env)
+			c.attempting = true // whoever asks so may ask for what is not there
+			c.attribute(dot, x)
+			c.attempting = false
+			c.operation(dot, x, c.arguments(e.Args[1:], env), e)
 			return nil
 		}
 	}
-	c.arguments(e.Args, env)
+	args := c.arguments(e.Args, env)
+	if f, ok := v.(functionValue); ok {
+		c.ownCall(f.def, args, e)
+	}
+	if own {
+		return nil
+	}
+	switch id.Name {
+	case "list", "sorted", "reversed":
+		if len(args) > 0 {
+			if l, ok := args[0].is.(listValue); ok {
+				l.lazy = false
+				return l
+			}
+		}
+	case "params":
+		return declared(args)
+	}
 	return nil
 }
 
+// declared is what params(…) returns, if all that it declares is written there.
+func declared(args []argument) value {
+	names := []string{}
+	for _, a := range args {
+		if a.key == nil {
+			return nil
+		}
+		names = append(names, a.key.Name)
+	}
+	return paramsValue{&names}
+}
+
+// ownCall checks the call of a function of the script's own.
+func (c *checker) ownCall(f *function, args []argument, at syntax.Node) {
+	given, some := map[string]bool{}, false
+	positional := 0
+	for _, a := range args {
+		switch {
+		case a.any():
+			some = true
+		case a.key == nil:
+			if positional >= f.ordered {
+				if !f.args && !some {
+					c.problem(a, "%s takes %s", f.name, arguments(f.params[:f.ordered]))
+					return
+				}
+				continue
+			}
+			given[f.params[positional]] = true
+			positional++
+		case !slices.Contains(f.params, a.key.Name):
+			if !f.kwargs {
+				c.problem(a.key, "%s: there is no argument %q%s", f.name, a.key.Name, op.DidYouMean(a.key.Name, f.params))
+				some = true // it may be the one that is missing
+			}
+		case given[a.key.Name]:
+			c.problem(a.key, "%s: argument %q was given twice", f.name, a.key.Name)
+		default:
+			given[a.key.Name] = true
+		}
+	}
+	for _, p := range f.params {
+		if f.required[p] && !given[p] && !some {
+			c.problem(at, "%s: argument %q is missing", f.name, p)
+		}
+	}
+}
+
+// arguments lists names in words.
+func arguments(names []string) string {
+	switch len(names) {
+	case 0:
+		return "no arguments"
+	case 1:
+		return "1 argument: " + names[0]
+	}
+	return fmt.Sprintf("%d arguments: %s", len(names), strings.Join(names, ", "))
+}
+
 // driver checks compute.driver("name", key = …).
-func (c *checker) driver(f *op.Family, args []syntax.Expr) value {
+func (c *checker) driver(f *op.Family, args []argument) value {
 	conn := connectionValue{f: f}
 	if len(args) == 0 {
 		return conn
 	}
-	name, known := literal(args[0])
+	name, known := literal(args[0].v)
 	if s, ok := name.(string); ok && known {
 		for _, p := range c.Providers {
 			if p.Family == f && p.Name == s {
@@ -176,12 +309,8 @@ func (c *checker) driver(f *op.Family, args []syntax.Expr) value {
 		return conn // a connection of the configuration, perhaps
 	}
 	for _, a := range args[1:] {
-		if key, v, ok := keyword(a); ok {
-			arg, known := literal(v)
-			if !known {
-				arg = nil
-			}
-			c.refused(key, conn.p.Config.Check(key.Name, arg), "%s: %s", conn.p.Name)
+		if a.key != nil {
+			c.refused(a.key, conn.p.Config.Check(a.key.Name, a.goValue()), "%s: %s", conn.p.Name)
 		}
 	}
 	return conn
@@ -195,7 +324,7 @@ func (c *checker) refused(n syntax.Node, err error, format, name string) {
 }
 
 // input checks an operation's arguments against its row.
-func (c *checker) input(o *op.Op, receiver *op.Type, args []syntax.Expr, at syntax.Node) {
+func (c *checker) input(o *op.Op, receiver *op.Type, args []argument, at syntax.Node) {
 	in := o.In()
 	filled := map[string]bool{}
 	if receiver != nil {
@@ -210,37 +339,32 @@ func (c *checker) input(o *op.Op, receiver *op.Type, args []syntax.Expr, at synt
 	given, unknown := map[string]bool{}, false
 	positional := 0
 	for _, a := range args {
-		if u, ok := a.(*syntax.UnaryExpr); ok && (u.Op == syntax.STAR || u.Op == syntax.STARSTAR) {
-			unknown = true // *args, **kwargs: anything
+		if a.any() {
+			unknown = true
 			continue
 		}
-		key, v, named := keyword(a)
 		var name string
 		var where syntax.Node = a
-		if named {
-			name, where = key.Name, key
+		if a.key != nil {
+			name, where = a.key.Name, a.key
 			if waits(o, receiver) && (name == "wait" || name == "timeout") {
 				continue
 			}
 		} else {
 			if positional >= len(open) {
 				if !unknown {
-					c.problem(a, "%s: there are only %d arguments: %s", o.Name, len(open), strings.Join(open, ", "))
+					c.problem(a, "%s takes %s", o.Name, arguments(open))
 				}
 				return
 			}
-			name, v = open[positional], a
+			name = open[positional]
 			positional++
 		}
 		if given[name] {
 			c.problem(where, "%s: argument %q was given twice", o.Name, name)
 		}
 		given[name] = true
-		arg, known := literal(v)
-		if !known {
-			arg = nil
-		}
-		c.refused(where, in.Check(name, arg), "%s: %s", o.Name)
+		c.refused(where, in.Check(name, a.goValue()), "%s: %s", o.Name)
 		// A misspelt argument may be the one that is missing.
 		unknown = unknown || in.Field(name) == nil
 	}
@@ -286,23 +410,21 @@ func waits(o *op.Op, receiver *op.Type) bool {
 }
 
 // wait checks the arguments of a value's wait.
-func (c *checker) wait(x recordValue, args []syntax.Expr) {
+func (c *checker) wait(x recordValue, args []argument) {
 	for i, a := range args {
-		key, v, named := keyword(a)
-		if !named {
-			v = a
-		} else if key.Name != "state" && key.Name != "timeout" {
-			c.problem(key, "wait: there is no argument %q%s", key.Name, op.DidYouMean(key.Name, []string{"state", "timeout"}))
+		named := a.key != nil
+		if named && a.key.Name != "state" && a.key.Name != "timeout" {
+			c.problem(a.key, "wait: there is no argument %q%s", a.key.Name, op.DidYouMean(a.key.Name, []string{"state", "timeout"}))
 			continue
 		}
-		arg, known := literal(v)
+		arg, known := literal(a.v)
 		if !known {
 			continue
 		}
-		if named && key.Name == "timeout" || !named && i == 1 {
+		if named && a.key.Name == "timeout" || !named && i == 1 {
 			if s, ok := arg.(string); ok {
 				if _, err := op.ParseDuration(s); err != nil {
-					c.problem(v, "wait: timeout: %v", err)
+					c.problem(a.v, "wait: timeout: %v", err)
 				}
 			}
 			continue
@@ -314,7 +436,7 @@ func (c *checker) wait(x recordValue, args []syntax.Expr) {
 		}
 		for _, s := range list {
 			if s, ok := s.(string); ok && states != nil && !slices.Contains(states, s) {
-				c.problem(v, "wait: a %s has no state %q%s", x.t.Name, s, op.DidYouMean(s, states))
+				c.problem(a.v, "wait: a %s has no state %q%s", x.t.Name, s, op.DidYouMean(s, states))
 			}
 		}
 	}
@@ -327,7 +449,7 @@ func answer(f *op.Family, p *drivers.Provider, o *op.Op) value {
 	}
 	r := recordValue{f, o.Out(), p}
 	if o.Many() {
-		return listValue{r}
+		return listValue{r, o.Shape == op.ShapeList || o.Shape == op.ShapeStream}
 	}
 	return r
 }

@@ -8,9 +8,11 @@
 package check
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,24 +50,25 @@ func (p Problem) String() string {
 // Check returns the problems of a script and of what it loads, in their order.
 // The error is about reading the script.
 func Check(o Options) ([]Problem, error) {
-	c := &checker{Options: o, checked: map[string][]string{}}
+	c := &checker{Options: o, defined: map[string]map[string]value{}, functions: map[*syntax.DefStmt]*function{}}
 	if _, err := c.file(o.Path); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(c.problems, func(a, b Problem) int {
-		if a.File != b.File {
-			return 0 // in the order of their loading
-		}
-		return (a.Line-b.Line)*1000 + a.Col - b.Col
+		return cmp.Or(cmp.Compare(slices.Index(c.files, a.File), slices.Index(c.files, b.File)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
 	return c.problems, nil
 }
 
 type checker struct {
 	Options
-	problems []Problem
-	checked  map[string][]string // what a file defines
-	later    []func()            // functions' bodies: they run when the globals are known
+	problems   []Problem
+	files      []string                    // in the order of their loading
+	defined    map[string]map[string]value // what a file defines; nil while that is not known
+	later      []func()                    // functions' bodies: they run when the globals are known
+	functions  map[*syntax.DefStmt]*function
+	attempting bool // within attempt
+	silent     bool // a loop is gone through to see what it assigns
 }
 
 func (c *checker) problem(n syntax.Node, format string, args ...any) {
@@ -74,6 +77,9 @@ func (c *checker) problem(n syntax.Node, format string, args ...any) {
 }
 
 func (c *checker) problemAt(pos syntax.Position, msg string) {
+	if c.silent {
+		return
+	}
 	p := Problem{pos.Filename(), int(pos.Line), int(pos.Col), msg}
 	if !slices.Contains(c.problems, p) {
 		c.problems = append(c.problems, p)
@@ -81,11 +87,12 @@ func (c *checker) problemAt(pos syntax.Position, msg string) {
 }
 
 // file checks a file once and returns the names that it defines.
-func (c *checker) file(path string) ([]string, error) {
-	if names, ok := c.checked[path]; ok {
+func (c *checker) file(path string) (map[string]value, error) {
+	if names, ok := c.defined[path]; ok {
 		return names, nil
 	}
-	c.checked[path] = nil
+	c.defined[path] = nil
+	c.files = append(c.files, path)
 	src, err := fs.ReadFile(c.FS, path)
 	if err != nil {
 		return nil, err
@@ -95,7 +102,7 @@ func (c *checker) file(path string) ([]string, error) {
 		if e, ok := errors.AsType[syntax.Error](err); ok {
 			c.problemAt(e.Pos, "syntax error: "+e.Msg)
 		} else {
-			c.problemAt(syntax.MakePosition(&path, 1, 1), err.Error())
+			c.problemAt(syntax.MakePosition(&path, 1, 1), op.AsError(err).Message)
 		}
 		return nil, nil
 	}
@@ -118,35 +125,28 @@ func (c *checker) file(path string) ([]string, error) {
 		body()
 	}
 	c.later = outer
-	var names []string
-	for n := range env.names {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	c.checked[path] = names
-	return names, nil
+	c.defined[path] = env.names
+	return env.names, nil
 }
 
 // load checks a loaded file, and that it defines what is loaded from it.
 func (c *checker) load(s *syntax.LoadStmt, env *scope) {
-	for _, to := range s.To {
-		env.bind(to.Name, nil)
-	}
 	name := s.Module.Value.(string)
 	path, ok := strings.CutPrefix(name, "//")
+	var defined map[string]value
 	if !ok || !fs.ValidPath(path) {
 		c.problem(s.Module, "load: %q: a module is named from the script's folder with two slashes before it: \"//lib/x.star\"", name)
-		return
-	}
-	defined, err := c.file(path)
-	if err != nil {
+	} else if names, err := c.file(path); err != nil {
 		c.problem(s.Module, "load: %s: there is no such script", name)
-		return
+	} else {
+		defined = names
 	}
-	for _, from := range s.From {
-		if defined != nil && !slices.Contains(defined, from.Name) {
-			c.problem(from, "load: %s does not define %s%s", name, from.Name, op.DidYouMean(from.Name, defined))
+	for i, from := range s.From {
+		v, ok := defined[from.Name]
+		if defined != nil && !ok {
+			c.problem(from, "load: %s does not define %s%s", name, from.Name, op.DidYouMean(from.Name, slices.Sorted(maps.Keys(defined))))
 		}
+		env.bind(s.To[i].Name, v)
 	}
 }
 
@@ -188,5 +188,20 @@ type (
 		t *op.Type
 		p *drivers.Provider
 	}
-	listValue struct{ of recordValue }
+	listValue struct {
+		of   recordValue
+		lazy bool // what an operation answers with, not yet a list of the language's own
+	}
+	functionValue struct{ def *function }
+	paramsValue   struct{ names *[]string } // what params declares
 )
+
+// A function is what can be known of one of the script's own.
+type function struct {
+	name     string
+	params   []string // in their order; those after a star too
+	required map[string]bool
+	ordered  int // how many may be given without a name
+	args     bool
+	kwargs   bool
+}

@@ -24,16 +24,21 @@ func (c *checker) stmt(s syntax.Stmt, env *scope) {
 		}
 		c.assign(s.LHS, v, env)
 	case *syntax.DefStmt:
-		env.bind(s.Name.Name, nil)
+		env.bind(s.Name.Name, c.functionOf(s))
 		c.function(s.Params, env, func(inner *scope) { c.stmts(s.Body, inner) })
 	case *syntax.ExprStmt:
 		c.expr(s.X, env)
 	case *syntax.ForStmt:
-		c.assign(s.Vars, element(c.expr(s.X, env)), env)
-		c.stmts(s.Body, env)
+		v := element(c.expr(s.X, env))
+		c.loop(func() {
+			c.assign(s.Vars, v, env)
+			c.stmts(s.Body, env)
+		})
 	case *syntax.WhileStmt:
-		c.expr(s.Cond, env)
-		c.stmts(s.Body, env)
+		c.loop(func() {
+			c.expr(s.Cond, env)
+			c.stmts(s.Body, env)
+		})
 	case *syntax.IfStmt:
 		c.expr(s.Cond, env)
 		c.stmts(s.True, env)
@@ -43,6 +48,46 @@ func (c *checker) stmt(s syntax.Stmt, env *scope) {
 			c.expr(s.Result, env)
 		}
 	}
+}
+
+// loop checks what is done again and again. What its end assigns, its begin
+// sees, so it is gone through once to see that.
+func (c *checker) loop(body func()) {
+	if !c.silent {
+		c.silent = true
+		body()
+		c.silent = false
+	}
+	body()
+}
+
+// functionOf is what is known of a function that is defined. It is the same
+// value each time, since a loop is gone through twice.
+func (c *checker) functionOf(s *syntax.DefStmt) value {
+	if f := c.functions[s]; f != nil {
+		return functionValue{f}
+	}
+	f := &function{name: s.Name.Name, required: map[string]bool{}}
+	star := false
+	for _, p := range s.Params {
+		switch p := p.(type) {
+		case *syntax.Ident:
+			f.params = append(f.params, p.Name)
+			f.required[p.Name] = true
+		case *syntax.BinaryExpr:
+			f.params = append(f.params, p.X.(*syntax.Ident).Name)
+		case *syntax.UnaryExpr:
+			f.args = f.args || p.Op == syntax.STAR && p.X != nil
+			f.kwargs = f.kwargs || p.Op == syntax.STARSTAR
+			star = true
+			continue
+		}
+		if !star {
+			f.ordered++
+		}
+	}
+	c.functions[s] = f
+	return functionValue{f}
 }
 
 // function has a body checked in a scope of its own, once all that it can see is known.
@@ -61,7 +106,9 @@ func (c *checker) function(params []syntax.Expr, env *scope, body func(*scope)) 
 			}
 		}
 	}
-	c.later = append(c.later, func() { body(inner) })
+	if !c.silent {
+		c.later = append(c.later, func() { body(inner) })
+	}
 }
 
 // assign binds what stands on the left of an assignment, or in a loop.
@@ -159,7 +206,7 @@ func (c *checker) expr(e syntax.Expr, env *scope) value {
 			}
 		}
 		if r, ok := c.expr(e.Body, inner).(recordValue); ok && !e.Curly {
-			return listValue{r}
+			return listValue{r, false}
 		}
 	}
 	return nil
@@ -173,7 +220,7 @@ func (c *checker) items(list []syntax.Expr, env *scope) value {
 	}
 	if len(all) > 0 && !slices.ContainsFunc(all, func(v value) bool { return v != all[0] }) {
 		if r, ok := all[0].(recordValue); ok {
-			return listValue{r}
+			return listValue{r, false}
 		}
 	}
 	return nil
