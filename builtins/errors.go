@@ -144,10 +144,20 @@ func (r *run) frame(pos syntax.Position, function string) Frame {
 	if src, err := fs.ReadFile(r.FS, f.File); err == nil {
 		lines := strings.Split(string(src), "\n")
 		if f.Line >= 1 && f.Line <= len(lines) {
-			f.Source = strings.TrimSpace(lines[f.Line-1])
+			f.Source = shortened(strings.TrimSpace(lines[f.Line-1]))
 		}
 	}
 	return f
+}
+
+// shortened is a line as a message shows it: one that was made by a program may
+// be as long as the script.
+func shortened(line string) string {
+	const most = 160
+	if r := []rune(line); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return line
 }
 
 // misspelt hints at a predeclared name where the resolver met an unknown one.
