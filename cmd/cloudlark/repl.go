@@ -10,11 +10,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/peterh/liner"
 	"github.com/spf13/cobra"
 	"go.starlark.net/starlark"
 
+	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/host"
 )
 
@@ -33,11 +35,19 @@ with an empty line. Otherwise standard input is read, and the values are printed
 				return err
 			}
 			defer h.Close()
-			s, err := h.Session(host.Script{FS: os.DirFS(".")})
+			root, err := os.OpenRoot(".")
+			if err != nil {
+				return usageError{err}
+			}
+			defer root.Close()
+			s, err := h.Session(host.Script{FS: root.FS()})
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			// The process's own handler would end the session with the first chunk
+			// that is interrupted.
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
 			read, done := a.lineReader(s)
 			defer done()
 			err = a.converse(c.Context(), s, read)
@@ -92,6 +102,7 @@ func (a *app) lineReader(s *host.Session) (read func(prompt string) (string, err
 
 // converse reads chunks and shows what they come to, until the input ends.
 func (a *app) converse(ctx context.Context, s *host.Session, read func(string) (string, error)) error {
+	person := terminal(a.in)
 	for {
 		chunk, err := readChunk(s, read)
 		switch {
@@ -104,17 +115,27 @@ func (a *app) converse(ctx context.Context, s *host.Session, read func(string) (
 		case strings.TrimSpace(chunk) == "":
 			continue
 		}
-		// An interrupt ends the chunk, not the session.
-		chunkCtx, stop := signal.NotifyContext(ctx, os.Interrupt)
-		v, err := s.Eval(chunkCtx, chunk)
-		stop()
-		switch {
-		case err != nil:
+		interrupted, err := a.evaluate(ctx, s, chunk)
+		if interrupted && !person {
+			return err // what comes next was not typed by who interrupted
+		}
+		if err != nil {
 			fmt.Fprintln(a.err, "error:", err)
-		case v != nil:
-			a.show(v)
 		}
 	}
+}
+
+// evaluate runs a chunk and shows its value. An interrupt ends the chunk, and a
+// second one the process, if the chunk has not ended by then.
+func (a *app) evaluate(ctx context.Context, s *host.Session, chunk string) (interrupted bool, err error) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	v, err := s.Eval(ctx, chunk)
+	if err == nil && v != nil {
+		err = a.show(ctx, v)
+	}
+	return ctx.Err() != nil, err
 }
 
 // maxShown is how many items of a list the session shows.
@@ -122,23 +143,50 @@ const maxShown = 20
 
 // show prints a value. A lazy list would print as one: its first items are
 // fetched and shown instead.
-func (a *app) show(v starlark.Value) {
-	items, lazy := v.(starlark.Iterable)
-	if _, plain := v.(*starlark.List); v.Type() != "list" || plain {
-		lazy = false
+func (a *app) show(ctx context.Context, v starlark.Value) error {
+	items, lazy := v.(starlark.Mapping)
+	if lazy = lazy && v.Type() == "list"; !lazy {
+		if v != starlark.None {
+			fmt.Fprintln(a.out, v)
+		}
+		return nil
 	}
-	switch {
-	case lazy:
-		n := 0
-		for item := range starlark.Elements(items) {
-			if n++; n > maxShown {
-				fmt.Fprintln(a.out, "… and more")
-				return
-			}
+	for i := range maxShown + 1 {
+		item, err := fetch(ctx, items, i)
+		switch {
+		case err != nil:
+			return err
+		case item == nil:
+			return nil
+		case i == maxShown:
+			fmt.Fprintln(a.out, "… and more")
+		default:
 			fmt.Fprintln(a.out, item)
 		}
-	case v != starlark.None:
-		fmt.Fprintln(a.out, v.String())
+	}
+	return nil
+}
+
+// fetch returns an item of a lazy list, nil behind its end. The list belongs to
+// the session, not to ctx: an interrupt leaves the provider's answer unread.
+func fetch(ctx context.Context, items starlark.Mapping, i int) (starlark.Value, error) {
+	type answer struct {
+		item starlark.Value
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		item, found, err := items.Get(starlark.MakeInt(i))
+		if !found {
+			item, err = nil, nil
+		}
+		answered <- answer{item, err}
+	}()
+	select {
+	case got := <-answered:
+		return got.item, got.err
+	case <-ctx.Done():
+		return nil, op.Errorf(op.Canceled, "interrupted")
 	}
 }
 
