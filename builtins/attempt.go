@@ -8,6 +8,10 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
+// maxCalls is how deep calls may be where attempt is called. Functions cannot be
+// called recursively, but attempt(attempt, attempt, …) is a recursion all the same.
+const maxCalls = 1000
+
 // attempt(fn, *args, **kwargs) calls fn and returns what came of it, since
 // Starlark has no try. It catches every error of the call but those that end the
 // run: its limits, and whoever started it.
@@ -18,6 +22,9 @@ func attempt(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwarg
 	fn, ok := args[0].(starlark.Callable)
 	if !ok {
 		return nil, op.Errorf(op.InvalidArgument, "attempt: %s is no function: write attempt(fn, x), not attempt(fn(x))", args[0].Type())
+	}
+	if t.CallStackDepth() > maxCalls {
+		return nil, op.Errorf(op.InvalidArgument, "attempt: more than %d calls are in one another", maxCalls)
 	}
 	s := scopeOf(t)
 	v, err := starlark.Call(t, fn, args[1:], kwargs)
