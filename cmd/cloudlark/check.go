@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -30,19 +27,17 @@ something is found.`,
 			names := builtins.Names(builtins.Options{Families: families})
 			problems := []check.Problem{}
 			for _, path := range args {
-				dir, file := filepath.Split(path)
-				if dir == "" {
-					dir = "."
+				root, file, err := openScript(path)
+				if err != nil {
+					return err
 				}
-				found, err := check.Check(check.Options{FS: os.DirFS(dir), Path: file, Families: families, Providers: providers, Names: names})
-				if errors.Is(err, fs.ErrNotExist) {
-					return usage("%s: there is no such script", path)
-				}
+				found, err := check.Check(check.Options{FS: root.FS(), Path: file, Families: families, Providers: providers, Names: names})
+				root.Close()
 				if err != nil {
 					return usageError{err}
 				}
 				for i := range found {
-					found[i].File = filepath.Join(dir, found[i].File)
+					found[i].File = filepath.Join(root.Name(), found[i].File)
 				}
 				problems = append(problems, found...)
 			}

@@ -48,12 +48,15 @@ type streams struct {
 // A usageError is a mistake on the command line or in the configuration.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // app is what the subcommands share.
 type app struct {
 	streams
 	flags flags
+	began bool // the command line was understood
 }
 
 // flags are those that every subcommand has.
@@ -90,6 +93,7 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
+			a.began = true
 			if a.flags.output != "text" && a.flags.output != "json" {
 				return usage("--output: there is no %q; there are text and json", a.flags.output)
 			}
@@ -142,8 +146,11 @@ func (a *app) loadConfig(dir string) (*host.Config, error) {
 	path := a.flags.config
 	if path == "" {
 		var err error
-		if path, err = host.FindConfig(dir); err != nil || path == "" {
-			return nil, err
+		if path, err = host.FindConfig(dir); err != nil {
+			return nil, usageError{err}
+		}
+		if path == "" {
+			return nil, nil
 		}
 	}
 	config, err := host.LoadConfig(path)
@@ -198,13 +205,19 @@ func (a *app) exit(err error) int {
 		}
 		fmt.Fprintln(a.err, label, err)
 	}
+	if !a.began {
+		return exitUsage
+	}
+	return failure(err)
+}
+
+// failure is the exit code for an error.
+func failure(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	e, ok := errors.AsType[*op.Error](err)
 	switch {
-	case !ok && !isScript(err):
-		return exitUsage // cobra's own: an unknown command, a missing argument
 	case !ok:
 		return exitFailed
 	case e.Kind == op.Canceled:
@@ -213,11 +226,6 @@ func (a *app) exit(err error) int {
 		return exitLimit
 	}
 	return exitFailed
-}
-
-func isScript(err error) bool {
-	_, ok := errors.AsType[*builtins.Error](err)
-	return ok
 }
 
 func errorJSON(err error) any {
@@ -231,6 +239,11 @@ func errorJSON(err error) any {
 		*op.Error
 		Stack []place `json:"stack,omitempty"`
 	}{Error: op.AsError(err)}
+	if _, ok := errors.AsType[*op.Error](err); !ok {
+		if _, ok := errors.AsType[usageError](err); ok {
+			out.Kind = op.InvalidArgument
+		}
+	}
 	if s, ok := errors.AsType[*builtins.Error](err); ok {
 		if _, isOp := errors.AsType[*op.Error](err); !isOp {
 			out.Error = &op.Error{Kind: op.Internal, Message: s.Msg}
