@@ -34,8 +34,14 @@ func (a *app) call() *cobra.Command {
 
 A value is read as the argument's type: 20 and 20GiB, true and false, a,b for lists,
 a=b,c=d for dicts, JSON for what is more. body=@FILE sends a file, body=@- standard
-input. Secrets are shown with --reveal.`,
-		Args: cobra.MinimumNArgs(2),
+input. Secrets are shown with --reveal. With -o json a list is one object a line, as
+they come from the provider; what else there is, is one document.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage("call: which driver, and which operation? As in: cloudlark call sim list_nodes")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			h, err := a.host(".")
 			if err != nil {
@@ -164,7 +170,7 @@ func (a *app) arguments(o *op.Op, args []string, opened *files) (map[string]any,
 func (a *app) answer(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, out string, reveal bool) error {
 	switch o.Shape {
 	case op.ShapeList, op.ShapeStream:
-		return a.list(ctx, conn, o, in)
+		return a.list(ctx, conn, o, in, reveal)
 	case op.ShapeDo:
 		_, err := conn.Do(ctx, o, in)
 		return err
@@ -199,23 +205,24 @@ func (a *app) answer(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, 
 		}
 	}
 	for _, r := range rows {
-		fmt.Fprintf(a.out, "%-16s %s\n", r[0], r[1])
+		fmt.Fprintf(a.out, "%-16s %s\n", r[0], visible(r[1]))
 	}
 	return nil
 }
 
 // list prints items: a table, or with -o json one item a line as they come.
-func (a *app) list(ctx context.Context, conn *drivers.Conn, o *op.Op, in any) error {
+func (a *app) list(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, reveal bool) error {
 	var rows [][]string
+	var err error
 	fields := columns(o.Out())
-	for item, err := range conn.Items(ctx, o, in) {
-		if err != nil {
-			return err
+	for item, failed := range conn.Items(ctx, o, in) {
+		if err = failed; err != nil {
+			break
 		}
 		v := reflect.ValueOf(item).Elem()
 		switch {
 		case a.flags.output == "json":
-			if err := json.NewEncoder(a.out).Encode(shown(v, false)); err != nil {
+			if err := json.NewEncoder(a.out).Encode(shown(v, reveal)); err != nil {
 				return err
 			}
 		case o.Shape == op.ShapeStream:
@@ -224,10 +231,11 @@ func (a *app) list(ctx context.Context, conn *drivers.Conn, o *op.Op, in any) er
 			rows = append(rows, row(fields, v))
 		}
 	}
-	if a.flags.output != "json" && o.Shape == op.ShapeList {
+	// What came before an error or an interrupt is shown as well.
+	if a.flags.output != "json" && o.Shape == op.ShapeList && (err == nil || len(rows) > 0) {
 		a.table(heads(fields), rows)
 	}
-	return nil
+	return err
 }
 
 func (a *app) rows(o *op.Op, slice reflect.Value) error {
@@ -293,7 +301,16 @@ func (a *app) save(body io.Reader, out string) error {
 
 // shown is a value as JSON shows it: with its secrets only if they are revealed.
 func shown(v reflect.Value, reveal bool) any {
-	if !reveal || v.Kind() != reflect.Struct {
+	switch {
+	case !reveal:
+		return v.Interface()
+	case v.Kind() == reflect.Slice:
+		all := make([]any, v.Len())
+		for i := range all {
+			all[i] = shown(v.Index(i), reveal)
+		}
+		return all
+	case v.Kind() != reflect.Struct:
 		return v.Interface()
 	}
 	m := map[string]any{}

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -36,14 +39,14 @@ var plain = table.Style{
 func (a *app) table(header []string, rows [][]string) {
 	t := table.NewWriter()
 	style := plain
-	if terminal(a.out) && !a.flags.noColor {
+	if a.colour(a.out) {
 		style.Color.Header = text.Colors{text.Bold}
 	}
 	t.SetStyle(style)
 	row := func(cells []string) table.Row {
 		r := make(table.Row, len(cells))
 		for i, c := range cells {
-			r[i] = c
+			r[i] = visible(c)
 		}
 		return r
 	}
@@ -54,6 +57,20 @@ func (a *app) table(header []string, rows [][]string) {
 	for line := range strings.Lines(t.Render() + "\n") {
 		fmt.Fprintln(a.out, strings.TrimRight(line, " \n"))
 	}
+}
+
+// colour reports whether w is to have it.
+func (a *app) colour(w io.Writer) bool {
+	return terminal(w) && !a.flags.noColor && os.Getenv("NO_COLOR") == ""
+}
+
+// visible quotes text with characters that move the cursor or command the
+// terminal: names and tags are whoever's who made the thing.
+func visible(s string) string {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // columns are the fields of a type that a table shows: what people look for first.
@@ -133,6 +150,8 @@ type status struct {
 	drawn bool
 }
 
+const clearLine = "\r\x1b[K"
+
 // progress returns where to show progress, nil where nobody watches.
 func (a *app) progress() *status {
 	if !terminal(a.err) || a.flags.output == "json" {
@@ -141,21 +160,38 @@ func (a *app) progress() *status {
 	return &status{w: a.err}
 }
 
+// above is out, whose text takes the status line's place on the same terminal.
+func (s *status) above(out io.Writer) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.clear()
+		return out.Write(p)
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func (s *status) clear() {
+	if s.drawn {
+		io.WriteString(s.w, clearLine)
+		s.drawn = false
+	}
+}
+
 func (s *status) event(e host.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	const clear = "\r\x1b[K"
 	if e.Done {
-		if s.drawn {
-			io.WriteString(s.w, clear)
-		}
-		s.drawn = false
+		s.clear()
 		return
 	}
 	line := fmt.Sprintf("waiting for %s: %s, %s", e.What, e.State, e.Elapsed.Round(time.Second))
 	if e.Kind == "transfer" {
 		line = fmt.Sprintf("%s: %d of %d bytes, %s", e.What, e.Bytes, e.Total, e.Elapsed.Round(time.Second))
 	}
-	io.WriteString(s.w, clear+line)
+	io.WriteString(s.w, clearLine+visible(line))
 	s.drawn = true
 }

@@ -134,6 +134,9 @@ func (a *app) host(dir string) (*host.Host, error) {
 	}
 	if p := a.progress(); p != nil {
 		o.Progress = p.event
+		if terminal(a.out) {
+			o.Stdout = p.above(a.out)
+		}
 	}
 	h, err := host.New(o)
 	if err != nil {
@@ -200,7 +203,7 @@ func (a *app) exit(err error) int {
 		a.json(a.err, errorJSON(err))
 	} else {
 		label := "error:"
-		if terminal(a.err) && !a.flags.noColor && os.Getenv("NO_COLOR") == "" {
+		if a.colour(a.err) {
 			label = "\x1b[1;31merror:\x1b[0m"
 		}
 		fmt.Fprintln(a.err, label, err)
