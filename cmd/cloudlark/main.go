@@ -9,15 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 )
 
 func main() {
-	// Values that a script nests deeply are walked recursively in places. The
-	// run's memory limit bounds them; Go's usual limit of a stack would end the
-	// process before that does.
-	debug.SetMaxStack(4 << 30)
 	os.Exit(command())
 }
 
