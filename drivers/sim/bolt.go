@@ -397,8 +397,14 @@ func (r boltRows) scan(table, from string, decode decoder, yield func(key string
 		return
 	}
 	c := b.Cursor()
+	last, first := from, true
 	for k, data := c.Seek([]byte(from)); k != nil; k, data = c.Next() {
 		key := string(k)
+		// In a damaged file keys may lead in circles, and a list without end.
+		if key < last || key == last && !first {
+			panic(damaged("%s %q: out of order", table, key))
+		}
+		last, first = key, false
 		if !yield(key, decoded(table, key, data, decode)) {
 			return
 		}
