@@ -58,6 +58,24 @@ func Names(o Options) []string {
 	return r.names().Keys()
 }
 
+// Attributes lists what the values have that are no records of a family: each
+// predeclared module under its name, and what attempt, open_file and an
+// object's body answer with under the names of their types.
+func Attributes(o Options) map[string][]string {
+	all := map[string][]string{}
+	r := &run{Options: o}
+	for name, v := range r.names() {
+		if m, ok := v.(*starlarkstruct.Module); ok {
+			all[name] = m.AttrNames()
+		}
+	}
+	none := &attempted{starlark.None, starlark.None}
+	for _, v := range []starlark.HasAttrs{none, &scriptError{}, &stream{}, &lib.File{}} {
+		all[v.Type()] = v.AttrNames()
+	}
+	return all
+}
+
 // A printer is the run's output as a writer, with its limit.
 type printer struct{ r *run }
 

@@ -3,6 +3,7 @@ package builtins
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,4 +28,15 @@ func FuzzModulePath(f *testing.F) {
 			t.Fatalf("%q opens %q", name, file)
 		}
 	})
+}
+
+// TestAttributes: modules are under their names, other values under their types'.
+func TestAttributes(t *testing.T) {
+	all := Attributes(Options{})
+	for name, attr := range map[string]string{"json": "encode", "time": "now", "math": "pi", "re": "search", "http": "get",
+		"attempt": "value", "error": "kind", "stream": "lines", "file": "size"} {
+		if !slices.Contains(all[name], attr) {
+			t.Errorf("%s: got %v, want %s among them", name, all[name], attr)
+		}
+	}
 }
