@@ -58,22 +58,26 @@ func Names(o Options) []string {
 	return r.names().Keys()
 }
 
-// Attributes lists what the values have that are no records of a family: each
-// predeclared module under its name, and what attempt, open_file and an
-// object's body answer with under the names of their types.
-func Attributes(o Options) map[string][]string {
-	all := map[string][]string{}
+// Modules lists what each predeclared module has: json, time and the like.
+func Modules(o Options) map[string][]string {
+	modules := map[string][]string{}
 	r := &run{Options: o}
 	for name, v := range r.names() {
 		if m, ok := v.(*starlarkstruct.Module); ok {
-			all[name] = m.AttrNames()
+			modules[name] = m.AttrNames()
 		}
 	}
-	none := &attempted{starlark.None, starlark.None}
-	for _, v := range []starlark.HasAttrs{none, &scriptError{}, &stream{}, &lib.File{}} {
-		all[v.Type()] = v.AttrNames()
+	return modules
+}
+
+// Types lists what those values have that builtins answer with and that are no
+// records of a family, by type: attempt, its error, stream and file.
+func Types() map[string][]string {
+	types := map[string][]string{}
+	for _, v := range []starlark.HasAttrs{&attempted{}, &scriptError{}, &stream{}, &lib.File{}} {
+		types[v.Type()] = v.AttrNames()
 	}
-	return all
+	return types
 }
 
 // A printer is the run's output as a writer, with its limit.
