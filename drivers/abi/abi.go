@@ -172,20 +172,9 @@ type Send struct {
 	Headers map[string]string `json:"headers,omitzero"`
 	Auth    string            `json:"auth,omitzero"` // the slot to add or to sign with
 
-	// The body, where it is a stream.
-	BodyLength *int64    `json:"body_length,omitzero"` // how much of it; to its end if not given
-	BodyHash   *BodyHash `json:"body_hash,omitzero"`   // send its checksum too
-
-	Redirect  string `json:"redirect,omitzero"`   // "follow", the default for GET and HEAD; "manual"
-	TimeoutMS int64  `json:"timeout_ms,omitzero"` // until the head of the response is there
-}
-
-// A BodyHash asks for a checksum of the body in a header. The host has to have
-// the whole body before it sends the first byte: see Limits.Message.
-type BodyHash struct {
-	Algorithm string `json:"algorithm"`
-	Header    string `json:"header"`
-	Encoding  string `json:"encoding,omitzero"` // "base64", the default; "hex"
+	Redirect   string `json:"redirect,omitzero"`   // "follow", the default for GET and HEAD; "manual"
+	Repeatable bool   `json:"repeatable,omitzero"` // sending it twice does no harm
+	TimeoutMS  int64  `json:"timeout_ms,omitzero"` // until the head of the response is there
 }
 
 // A Head is the head of a response.
@@ -202,6 +191,7 @@ type Info struct {
 	Length int64  `json:"length"`           // of the whole, if known, else -1
 	Moved  int64  `json:"moved"`            // how many bytes have gone through so far
 	CRC32C string `json:"crc32c,omitempty"` // of those, in hex
+	End    bool   `json:"end,omitzero"`     // there are no more
 }
 
 // A Presign is what http_presign is handed; it answers with a [Presigned].
