@@ -208,26 +208,32 @@ func (c *Conn) Do(ctx context.Context, o *op.Op, in any) (any, error) {
 	return c.handle(ctx, r)
 }
 
+// Page returns one page of a list row: the one at cursor, empty for the first.
+func (c *Conn) Page(ctx context.Context, o *op.Op, in any, cursor string) (*op.Page, error) {
+	r, err := c.request(o, in)
+	if err == nil && o.Shape != op.ShapeList {
+		err = &op.Error{Kind: op.InvalidArgument, Provider: c.Provider.Name, Op: o.Name, Message: fmt.Sprintf("%s is no list", o)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Cursor = cursor
+	out, err := c.handle(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return out.(*op.Page), nil
+}
+
 // Pages yields the pages of a list row, each fetched when it is asked for.
 func (c *Conn) Pages(ctx context.Context, o *op.Op, in any) iter.Seq2[*op.Page, error] {
 	return func(yield func(*op.Page, error) bool) {
-		first, err := c.request(o, in)
-		if err == nil && o.Shape != op.ShapeList {
-			err = &op.Error{Kind: op.InvalidArgument, Provider: c.Provider.Name, Op: o.Name, Message: fmt.Sprintf("%s is no list", o)}
-		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
 		for cursor := ""; ; {
-			r := *first
-			r.Cursor = cursor
-			out, err := c.handle(ctx, &r)
+			page, err := c.Page(ctx, o, in, cursor)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			page := out.(*op.Page)
 			if !yield(page, nil) || page.Next == "" {
 				return
 			}

@@ -55,6 +55,9 @@ func TypeOf(t reflect.Type) *Type {
 		}
 		f := Field{Name: name, Index: sf.Index, Go: sf.Type, Default: sf.Tag.Get("default"), Ref: sf.Tag.Get("ref"),
 			Unit: sf.Tag.Get("unit"), Source: sf.Tag.Get("source"), Help: sf.Tag.Get("help"), Enum: enumOf(sf.Type)}
+		if words := sf.Tag.Get("enum"); words != "" { // of types made at run time, which can have no methods
+			f.Enum = strings.Split(words, ",")
+		}
 		for flag := range strings.SplitSeq(sf.Tag.Get("op"), ",") {
 			switch flag {
 			case "":

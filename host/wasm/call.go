@@ -1,0 +1,174 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/cloudlark/cloudlark/drivers/abi"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// A call is one call's state in the host: what its handles stand for, and how
+// much it has used. Everything it holds is released when it ends.
+type call struct {
+	caller context.Context // who called; what is handed over lives as long
+	ctx    context.Context // ends with the call, or when it is given up
+	net    *network        // nil for a call that is granted nothing: describe
+	limits Limits
+	log    *slog.Logger
+
+	things   map[int32]any // *source, *held, *spool, *exchange
+	next     int32
+	requests int
+	lines    int
+	holding  int64 // bytes of held
+	spooled  int64
+	failed   *abi.Error // why the last import failed
+	running  sync.WaitGroup
+}
+
+func (d *driver) call() *call {
+	return &call{net: d.net, limits: d.m.limits, log: d.m.options.Logger.With(slog.String("driver", d.m.description.Name))}
+}
+
+// add gives a thing a handle.
+func (c *call) add(thing any) int32 {
+	if c.things == nil {
+		c.things = map[int32]any{}
+	}
+	c.next++
+	c.things[c.next] = thing
+	return c.next
+}
+
+// hold makes a body of the arguments a stream.
+func (c *call) hold(r io.Reader) (*abi.Stream, error) {
+	s := &abi.Stream{}
+	length := lengthOf(r)
+	if length >= 0 {
+		s.Length = &length
+	}
+	s.Handle = c.add(newSource(r, length))
+	return s, nil
+}
+
+// handOver makes a stream of the answer a body, which lives on after the call.
+func (c *call) handOver(s *abi.Stream) (io.ReadCloser, error) {
+	thing := c.things[s.Handle]
+	switch t := thing.(type) {
+	case *exchange:
+		if err := t.wait(c.caller); err != nil {
+			return nil, err
+		}
+		d, err := newDownload(c.caller, s, t.body, t.release)
+		if err == nil {
+			delete(c.things, s.Handle)
+		}
+		return d, err
+	case *spool:
+		d, err := newDownload(c.caller, s, t.reader(), t.release)
+		if err == nil {
+			delete(c.things, s.Handle)
+		}
+		return d, err
+	}
+	return nil, fmt.Errorf("there is no body with the handle %d", s.Handle)
+}
+
+// drop releases a thing.
+func (c *call) drop(handle int32) bool {
+	switch t := c.things[handle].(type) {
+	case nil:
+		return false
+	case *exchange:
+		t.release()
+	case *spool:
+		c.spooled -= t.size
+		t.release()
+	case *held:
+		c.holding -= int64(len(t.data))
+	}
+	delete(c.things, handle)
+	return true
+}
+
+// end releases what the call still holds. When it returns, nobody reads the
+// bodies of its arguments any more.
+func (c *call) end() {
+	for handle, thing := range c.things {
+		if s, ok := thing.(*source); ok {
+			s.leave()
+		}
+		c.drop(handle)
+	}
+	c.running.Wait()
+}
+
+// fail notes why an import failed; see last_error.
+func (c *call) fail(err error) int32 {
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	}
+	c.failed = abi.ErrorOf(err)
+	return -1
+}
+
+// A logWriter logs what a guest writes to its standard output or error, line
+// by line.
+type logWriter struct {
+	i     *instance
+	level slog.Level
+	line  []byte
+	last  string // the last line that was not empty
+}
+
+const maxLine = 4 << 10
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b != '\n' {
+			if len(w.line) < maxLine {
+				w.line = append(w.line, b)
+			}
+			continue
+		}
+		w.flush()
+	}
+	return len(p), nil
+}
+
+func (w *logWriter) flush() {
+	if text := strings.ToValidUTF8(string(w.line), "\uFFFD"); strings.TrimSpace(text) != "" {
+		if w.last == "" || !strings.HasPrefix(text, "\t") && len(w.last) < 400 {
+			w.last = strings.TrimSpace(text)
+		}
+		w.i.current().logLine(w.level, text)
+	}
+	w.line = w.line[:0]
+}
+
+// logLine logs one line of the guest, as far as its limit allows.
+func (c *call) logLine(level slog.Level, text string) {
+	switch c.lines++; {
+	case c.lines <= c.limits.LogLines:
+		c.log.Log(c.context(), level, text, slog.String("source", "guest"))
+	case c.lines == c.limits.LogLines+1:
+		c.log.Log(c.context(), slog.LevelWarn, "the driver logs too much: the rest of this call's lines is dropped")
+	}
+}
+
+func (c *call) context() context.Context {
+	if c.ctx != nil {
+		return c.ctx
+	}
+	return context.Background()
+}
+
+// denied is why a call that was granted nothing cannot do a thing.
+func (c *call) denied(what string) error {
+	return op.Errorf(op.PermissionDenied, "%s: a module that is asked what it is may do nothing", what)
+}
