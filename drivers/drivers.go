@@ -209,15 +209,16 @@ func (c *Conn) Do(ctx context.Context, o *op.Op, in any) (any, error) {
 }
 
 // Page returns one page of a list row: the one at cursor, empty for the first.
+// Of a stream row it is what there is now; see [op.Follow].
 func (c *Conn) Page(ctx context.Context, o *op.Op, in any, cursor string) (*op.Page, error) {
 	r, err := c.request(o, in)
-	if err == nil && o.Shape != op.ShapeList {
+	if err == nil && o.Shape != op.ShapeList && o.Shape != op.ShapeStream {
 		err = &op.Error{Kind: op.InvalidArgument, Provider: c.Provider.Name, Op: o.Name, Message: fmt.Sprintf("%s is no list", o)}
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Cursor = cursor
+	r.Cursor, r.Paged = cursor, o.Shape == op.ShapeStream
 	out, err := c.handle(ctx, r)
 	if err != nil {
 		return nil, err

@@ -84,6 +84,9 @@ func List[D, In, Out any](name string, f func(D, context.Context, In) iter.Seq2[
 func Stream[D, In, Out any](name string, f func(D, context.Context, In) iter.Seq2[Out, error], doc string) *Op {
 	return newOp[D, In](name, ShapeStream, Reads, doc, reflect.TypeFor[Out](),
 		func(ctx context.Context, d D, in In, r *Request) (any, error) {
+			if r.Paged {
+				return onePage(ctx, r, func(ctx context.Context) iter.Seq2[Out, error] { return f(d, ctx, in) })
+			}
 			return Items(func(yield func(any, error) bool) {
 				for v, err := range f(d, ctx, in) {
 					if err != nil {

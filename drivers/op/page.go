@@ -5,6 +5,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // A Page is one answer of a list row.
@@ -68,6 +69,36 @@ func Pages[T any](ctx context.Context, fetch func(ctx context.Context, cursor st
 			cursor = next
 		}
 	}
+}
+
+// Follow is how a driver's stream method yields what a provider lets it ask
+// for again and again. fetch returns what there is from cursor on, empty for
+// the beginning, and the cursor to go on from, empty when nothing more will
+// come. After a fetch that found nothing, Follow waits.
+//
+// As with [Pages], a request for a page is one fetch: a driver in a WASM module
+// cannot keep a call open for as long as somebody listens.
+func Follow[T any](ctx context.Context, every time.Duration, fetch func(ctx context.Context, cursor string) (items []T, next string, err error)) iter.Seq2[T, error] {
+	waiting := func(ctx context.Context, cursor string) ([]T, string, error) {
+		for {
+			items, next, err := fetch(ctx, cursor)
+			if err != nil || len(items) > 0 || next == "" {
+				return items, next, err
+			}
+			timer := time.NewTimer(every)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return nil, "", ctx.Err()
+			case <-timer.C:
+			}
+			cursor = next
+		}
+	}
+	if ctx.Value(pageKey{}) != nil {
+		waiting = fetch
+	}
+	return Pages(ctx, waiting)
 }
 
 // onePage collects what a list method yields for one page, less the items that

@@ -14,10 +14,11 @@ type Request struct {
 	Driver     any
 	In         any    // a value of the row's input type, complete and checked
 	Cursor     string // list rows: where the page starts; empty for the first
+	Paged      bool   // stream rows: answer with a page of what there is now, as a list row does
 }
 
 // A Handler answers a request: with the row's Out for a call, nil for a do,
-// a *Page for a list, Items for a stream.
+// a *Page for a list, Items for a stream (or a *Page, if Paged).
 type Handler func(ctx context.Context, r *Request) (any, error)
 
 // An Interceptor stands around every operation of every driver. It may refuse

@@ -322,59 +322,51 @@ func (c containerRecord) lines(now time.Time) []container.LogLine {
 }
 
 func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
-	return func(yield func(container.LogLine, error) bool) {
+	return op.Follow(ctx, beat/10, func(ctx context.Context, cursor string) ([]container.LogLine, string, error) {
 		var c containerRecord
 		var now time.Time
-		look := func(tx *txn, at time.Time) (err error) {
-			now = at
-			c, err = d.container(tx, at, in.Container)
-			return err
-		}
-		// Faults spare streams: a simple chain sees one only when it is opened,
-		// before anything here can fail, and could not repeat it.
-		err := d.requestThat(ctx, none, func() error {
+		look := func() error {
 			if in.Tail < 0 {
 				return invalid("tail is not negative")
 			}
-			return d.world.view(ctx, look)
-		})
+			return d.world.view(ctx, func(tx *txn, at time.Time) (err error) {
+				now = at
+				c, err = d.container(tx, at, in.Container)
+				return err
+			})
+		}
+		var seen time.Time
+		var err error
+		if cursor == "" {
+			// Faults spare streams: a simple chain sees one only when it is opened,
+			// before anything here can fail, and could not repeat it.
+			err = d.requestThat(ctx, none, look)
+		} else {
+			if seen, err = time.Parse(time.RFC3339Nano, cursor); err != nil {
+				return nil, "", invalid("%q is no cursor", cursor)
+			}
+			if err = look(); op.KindOf(err) == op.NotFound {
+				return nil, "", nil // destroyed, and so ended
+			}
+		}
 		if err != nil {
-			yield(container.LogLine{}, err)
-			return
+			return nil, "", err
 		}
-		lines := c.lines(now)
-		if in.Tail > 0 {
-			lines = lines[max(0, len(lines)-in.Tail):]
+		lines := slices.DeleteFunc(c.lines(now), func(l container.LogLine) bool { return !l.Time.After(seen) })
+		if cursor == "" {
+			seen = c.CreatedAt
+			if in.Tail > 0 {
+				lines = lines[max(0, len(lines)-in.Tail):]
+			}
 		}
-		seen := c.CreatedAt
-		for {
-			for _, l := range lines {
-				if err := ctx.Err(); err != nil {
-					yield(container.LogLine{}, err)
-					return
-				}
-				seen = l.Time
-				if !yield(l, nil) {
-					return
-				}
-			}
-			if !in.Follow || c.State == container.Stopped {
-				return
-			}
-			if err := pause(ctx, beat/10); err != nil {
-				yield(container.LogLine{}, err)
-				return
-			}
-			switch err := d.world.view(ctx, look); {
-			case op.KindOf(err) == op.NotFound:
-				return // destroyed, and so ended
-			case err != nil:
-				yield(container.LogLine{}, err)
-				return
-			}
-			lines = slices.DeleteFunc(c.lines(now), func(l container.LogLine) bool { return !l.Time.After(seen) })
+		if !in.Follow || c.State == container.Stopped {
+			return lines, "", nil
 		}
-	}
+		if len(lines) > 0 {
+			seen = lines[len(lines)-1].Time
+		}
+		return lines, seen.Format(time.RFC3339Nano), nil
+	})
 }
 
 // pause waits, unless ctx ends.
