@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -186,6 +187,9 @@ func (d *driver) send(ctx context.Context, c *call, r *op.Request, answer *abi.A
 	if err != nil {
 		return op.Errorf(op.InvalidArgument, "the arguments: %w", err)
 	}
+	if replaced(args) {
+		return op.Errorf(op.InvalidArgument, "an argument is not UTF-8, which a driver that is a module cannot be told")
+	}
 	message := abi.Call[json.RawMessage, json.RawMessage]{Family: r.Op.Family.Name, Op: r.Op.Name, Args: args, Config: d.config,
 		Connection: r.Connection, Cursor: r.Cursor}
 	if r.Op.Effect != op.Reads {
@@ -214,6 +218,25 @@ func (d *driver) send(ctx context.Context, c *call, r *op.Request, answer *abi.A
 		return answer.Error.Op()
 	}
 	return nil
+}
+
+// replaced reports whether the JSON encoder met text that is not UTF-8: it
+// writes \ufffd for it, and never for the character itself.
+func replaced(data []byte) bool {
+	for {
+		i := bytes.Index(data, []byte(`\ufffd`))
+		if i < 0 {
+			return false
+		}
+		before := i
+		for before > 0 && data[before-1] == '\\' {
+			before--
+		}
+		if (i-before)%2 == 0 { // the backslash is not itself escaped
+			return true
+		}
+		data = data[i+1:]
+	}
 }
 
 // checkAnswer refuses what a native driver's types could not say: a word that

@@ -232,6 +232,10 @@ func (d *download) Read(p []byte) (int, error) {
 	if d.err != nil {
 		return 0, d.err
 	}
+	if err := d.ctx.Err(); err != nil {
+		d.err = op.AsError(err)
+		return 0, d.err
+	}
 	n, err := d.r.Read(p)
 	d.read += int64(n)
 	if d.sum != nil {
