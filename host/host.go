@@ -38,6 +38,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,7 @@ import (
 	"github.com/cloudlark/cloudlark/builtins"
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/host/wasm"
 )
 
 // An Event is progress that a person may want to watch.
@@ -56,6 +58,8 @@ type Event = builtins.Event
 // Options are what a Host is made of. All of it may be zero but Drivers.
 type Options struct {
 	Drivers  []*drivers.Provider
+	Modules  []wasm.Source       // drivers that are WebAssembly modules, and what they may do
+	CacheDir string              // a folder of the user's own for compiled modules; empty compiles in every process
 	Config   *Config             // connections, and more policy and limits; nil is none
 	Policy   Policy              // what scripts may do; the configuration's must allow it too, and what it grants is added
 	Limits   Limits              // zero fields are the configuration's, or as [Limits] says
@@ -86,6 +90,8 @@ type Host struct {
 	shared map[target]*slot
 	open   map[*drivers.Conn]struct{} // every connection that is not closed
 	paces  map[string]*pace           // by connection
+
+	modules []*wasm.Module
 }
 
 // A target is what a name means in a family.
@@ -103,7 +109,8 @@ type slot struct {
 var errClosed = errors.New("the host is closed")
 
 // New checks the options and makes a Host. Nothing is opened before it is used.
-func New(o Options) (*Host, error) {
+// A module is compiled now, unless its source has a description.
+func New(o Options) (_ *Host, err error) {
 	h := &Host{o: o, log: o.Logger, config: o.Config, providers: slices.Clone(o.Drivers),
 		shared: map[target]*slot{}, open: map[*drivers.Conn]struct{}{}, paces: map[string]*pace{}}
 	if h.log == nil {
@@ -111,6 +118,19 @@ func New(o Options) (*Host, error) {
 	}
 	if h.config == nil {
 		h.config = &Config{}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.closeModules())
+		}
+	}()
+	for i, s := range o.Modules {
+		m, err := wasm.Load(context.Background(), s, wasm.Options{CacheDir: o.CacheDir, Logger: h.log, Getenv: os.Getenv})
+		if err != nil {
+			return nil, fmt.Errorf("host: module %d: %w", i, err)
+		}
+		h.modules = append(h.modules, m)
+		h.providers = append(h.providers, m.Providers()...)
 	}
 	for i, p := range h.providers {
 		if p == nil {
@@ -147,7 +167,7 @@ func New(o Options) (*Host, error) {
 	return h, nil
 }
 
-// Providers lists the drivers that the Host was given.
+// Providers lists the drivers that the Host was given, those of modules too.
 func (h *Host) Providers() []*drivers.Provider { return slices.Clone(h.providers) }
 
 // Close ends the runs that still go, and closes every connection.
@@ -165,6 +185,16 @@ func (h *Host) Close() error {
 	for _, c := range conns {
 		if err := c.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", c.Name, err))
+		}
+	}
+	return errors.Join(append(errs, h.closeModules())...)
+}
+
+func (h *Host) closeModules() error {
+	var errs []error
+	for _, m := range h.modules {
+		if err := m.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the module of %s: %w", m.Description().Name, err))
 		}
 	}
 	return errors.Join(errs...)

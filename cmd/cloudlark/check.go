@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlark/cloudlark/builtins"
 	"github.com/cloudlark/cloudlark/builtins/check"
-	"github.com/cloudlark/cloudlark/drivers/all"
+	"github.com/cloudlark/cloudlark/host/wasm"
 )
 
 // check is `cloudlark check SCRIPT…`.
@@ -22,16 +24,13 @@ attributes, missing arguments, values of a wrong type. Ends with exit code 2 if
 something is found.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			providers := all.Providers(stateFolder("sim"))
-			families := families(providers)
-			names := builtins.Names(builtins.Options{Families: families})
 			problems := []check.Problem{}
 			for _, path := range args {
 				root, file, err := openScript(path)
 				if err != nil {
 					return err
 				}
-				found, err := check.Check(check.Options{FS: root.FS(), Path: file, Families: families, Providers: providers, Names: names})
+				found, err := a.problems(root, file)
 				root.Close()
 				if err != nil {
 					return usageError{err}
@@ -56,4 +55,24 @@ something is found.`,
 			return nil
 		},
 	}
+}
+
+// problems checks one script, with the drivers that it would have.
+func (a *app) problems(root *os.Root, file string) ([]check.Problem, error) {
+	providers := builtIn()
+	sources, err := modules(root.Name())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sources {
+		m, err := wasm.Load(context.Background(), s, wasm.Options{CacheDir: cacheFolder("compiled"), Logger: a.logger()})
+		if err != nil {
+			return nil, err
+		}
+		defer m.Close()
+		providers = append(providers, m.Providers()...)
+	}
+	families := families(providers)
+	return check.Check(check.Options{FS: root.FS(), Path: file, Families: families, Providers: providers,
+		Names: builtins.Names(builtins.Options{Families: families})})
 }

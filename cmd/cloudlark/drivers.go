@@ -37,7 +37,7 @@ what it lacks. With -o json, an array of objects with name, family, title and op
 				return a.json(a.out, matrix(shown))
 			case len(args) == 1:
 				for _, p := range shown {
-					a.driver(p)
+					a.provider(p)
 				}
 			default:
 				a.matrix(shown)
@@ -101,8 +101,8 @@ func (a *app) matrix(providers []*drivers.Provider) {
 	}
 }
 
-// driver prints all about one driver.
-func (a *app) driver(p *drivers.Provider) {
+// provider prints all about one driver.
+func (a *app) provider(p *drivers.Provider) {
 	fmt.Fprintf(a.out, "%s (%s): %s\n", p.Name, p.Family.Name, p.Title)
 	if p.Website != "" {
 		fmt.Fprintln(a.out, p.Website)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cloudlark/cloudlark/builtins"
+	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/all"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/host"
@@ -35,6 +36,7 @@ const rootHelp = `Cloudlark runs scripts that work with any cloud.
   cloudlark call sim list_nodes          one operation
   cloudlark ops compute.create_node      what an operation takes
   cloudlark drivers                      which driver can do what
+  cloudlark driver add x.wasm            a driver that is not built in
 
 Exit codes: 0 done; 1 the script or the operation failed; 2 the command line, the
 configuration or the script's text is wrong; 3 a limit ended it; 130 interrupted.`
@@ -113,7 +115,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVarP(&a.flags.output, "output", "o", "text", "text, for people, or json, for programs")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colour, also on a terminal (NO_COLOR does the same)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.run(), a.repl(), a.call(), a.drivers(), a.ops(), a.check(), a.connections(), a.version())
+	root.AddCommand(a.run(), a.repl(), a.call(), a.drivers(), a.ops(), a.check(), a.connections(), a.driver(), a.version())
 	return root
 }
 
@@ -123,9 +125,15 @@ func (a *app) host(dir string) (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	mods, err := modules(dir)
+	if err != nil {
+		return nil, usageError{err}
+	}
 	o := host.Options{
-		Drivers: all.Providers(stateFolder("sim")),
-		Config:  config,
+		Drivers:  builtIn(),
+		Modules:  mods,
+		CacheDir: cacheFolder("compiled"),
+		Config:   config,
 		Policy: host.Policy{ReadOnly: a.flags.readOnly, Read: a.flags.allowRead, Write: a.flags.allowWrite,
 			Env: a.flags.allowEnv, HTTP: a.flags.allowHTTP},
 		Limits: host.Limits{Time: a.flags.timeout, Steps: a.flags.maxSteps},
@@ -144,6 +152,9 @@ func (a *app) host(dir string) (*host.Host, error) {
 	}
 	return h, nil
 }
+
+// builtIn are the native drivers.
+func builtIn() []*drivers.Provider { return all.Providers(stateFolder("sim")) }
 
 func (a *app) loadConfig(dir string) (*host.Config, error) {
 	path := a.flags.config

@@ -47,11 +47,14 @@ import (
 
 // A Source says where a module is, and what it may do.
 type Source struct {
-	// The module: its bytes, or a file, of FS if that is given.
+	// The module: its bytes, a file (of FS if that is given), or what Fetch
+	// returns, which is then not asked again.
 	Bytes []byte
 	File  string
 	FS    fs.FS
+	Fetch func(context.Context) ([]byte, error)
 
+	Name   string // in errors; its file's if empty
 	SHA256 string // of the module, in hex: any other is refused; empty is no check
 	Grant  Grant  // a module that asks for more is refused
 	Limits Limits // zero fields are as [Limits] says
@@ -60,11 +63,16 @@ type Source struct {
 	// (see [Module.Description]). With it, nothing is read or compiled before
 	// the first connection is opened; a module that then says otherwise is refused.
 	Description *abi.Description
+	// Described is called with the description of a module that was asked for
+	// it: to be kept. It may be nil.
+	Described func(*abi.Description)
 }
 
 // name is the source in errors.
 func (s Source) name() string {
 	switch {
+	case s.Name != "":
+		return s.Name
 	case s.File != "":
 		return s.File
 	case s.Description != nil:
@@ -73,10 +81,12 @@ func (s Source) name() string {
 	return "module"
 }
 
-func (s Source) read() ([]byte, error) {
+func (s Source) read(ctx context.Context) ([]byte, error) {
 	switch {
 	case s.Bytes != nil:
 		return s.Bytes, nil
+	case s.Fetch != nil:
+		return s.Fetch(ctx)
 	case s.File == "":
 		return nil, fmt.Errorf("wasm: a source without bytes and without a file")
 	case s.FS != nil:
@@ -177,6 +187,9 @@ func Load(ctx context.Context, s Source, o Options) (*Module, error) {
 			return nil, err
 		}
 		m.description = p.description
+		if s.Described != nil {
+			s.Described(m.description)
+		}
 	}
 	if err := m.admit(m.description); err != nil {
 		_ = m.Close()
@@ -284,7 +297,7 @@ func (m *Module) compiled(ctx context.Context) (*pool, error) {
 	case m.pool != nil:
 		return m.pool, nil
 	}
-	data, err := m.source.read()
+	data, err := m.source.read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("driver module: %w", err)
 	}
