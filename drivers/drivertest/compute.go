@@ -190,10 +190,10 @@ func (s *computeSuite) images(t *testing.T) {
 		if got.ID != image.ID || image.Name != "" && got.Name != image.Name {
 			t.Errorf("get_image says %+v, list_images said %+v", got, image)
 		}
-		if got.Name != "" {
-			filters(t, s.suite, compute.ListImages{Owner: got.Owner}, got)
-		}
 	}, "get_image")
+	if image.Name != "" {
+		filters(t, s.suite, compute.ListImages{Owner: image.Owner}, image)
+	}
 	s.test(t, "self", func(t *testing.T) {
 		for _, i := range list[compute.Image](t, s.conn, compute.ListImages{Owner: "self"}) {
 			if i.ID == "" {
