@@ -32,7 +32,7 @@ func languages() []language {
 	return []language{
 		{name: "go", marker: "go.mod", sdk: []string{"drivers", "wasm-drivers/sdk/go"}, build: buildGo, needs: "Go: see https://go.dev/dl"},
 		{name: "rust", marker: "Cargo.toml", sdk: []string{"wasm-drivers/sdk/rust"}, strip: "wasm-drivers/sdk/rust/", build: buildRust,
-			needs: "Rust with the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown, or on Debian apt install cargo libstd-rust-dev-wasm32 lld"},
+			needs: "Rust with the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown, or on Debian apt install cargo libstd-rust-dev-wasm32 librust-serde-json-dev librust-serde-derive-dev lld"},
 		{name: "zig", marker: "build.zig", sdk: []string{"wasm-drivers/sdk/zig"}, strip: "wasm-drivers/sdk/zig/", build: buildZig,
 			needs: "Zig: see https://ziglang.org/download, or pip install ziglang"},
 	}
@@ -179,33 +179,49 @@ func buildGo(context.Context, string) ([]string, []string, string, error) {
 // wasm32 is Rust's name for the target.
 const wasm32 = "wasm32-unknown-unknown"
 
+// debianCrates is where Debian's packages have crates, for its older Rust.
+const debianCrates = "/usr/share/cargo/registry"
+
 // buildRust uses the first Rust that has the target: that of the path, or
-// Debian's beside it.
+// Debian's beside it, which has its crates from Debian's packages too.
 func buildRust(ctx context.Context, dir string) ([]string, []string, string, error) {
 	name, err := crateName(filepath.Join(dir, "Cargo.toml"))
 	if err != nil {
 		return nil, nil, "", err
 	}
 	module := filepath.Join("target", wasm32, "release", strings.ReplaceAll(name, "-", "_")+".wasm")
+	arguments := []string{"build", "--release", "--target", wasm32}
 	var tried []error
 	for _, prefix := range []string{"", "/usr/bin/"} {
-		rustc, err := exec.LookPath(prefix + "rustc")
-		if err == nil {
-			var libs []byte
-			libs, err = exec.CommandContext(ctx, rustc, "--print", "target-libdir", "--target", wasm32).Output()
-			if err == nil && !exists(strings.TrimSpace(string(libs))) {
-				err = fmt.Errorf("%s has no target %s", rustc, wasm32)
-			}
-		}
+		rustc, err := rustWith(ctx, prefix+"rustc")
 		if err == nil {
 			var cargo string
 			if cargo, err = exec.LookPath(prefix + "cargo"); err == nil {
-				return []string{cargo, "build", "--release", "--target", wasm32}, []string{"RUSTC=" + rustc}, module, nil
+				if strings.HasPrefix(cargo, "/usr/bin/") && exists(debianCrates) {
+					arguments = append(arguments, "--offline", "--config", `source.crates-io.replace-with="debian"`, "--config", `source.debian.directory="`+debianCrates+`"`)
+				}
+				return append([]string{cargo}, arguments...), []string{"RUSTC=" + rustc}, module, nil
 			}
 		}
 		tried = append(tried, err)
 	}
 	return nil, nil, "", errors.Join(tried...)
+}
+
+// rustWith is the compiler of that name, if it has the target.
+func rustWith(ctx context.Context, name string) (string, error) {
+	rustc, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	libs, err := exec.CommandContext(ctx, rustc, "--print", "target-libdir", "--target", wasm32).Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", rustc, err)
+	}
+	if !exists(strings.TrimSpace(string(libs))) {
+		return "", fmt.Errorf("%s has no target %s", rustc, wasm32)
+	}
+	return rustc, nil
 }
 
 var crateNameLine = regexp.MustCompile(`(?m)^name\s*=\s*"([A-Za-z0-9_-]+)"`)
