@@ -34,7 +34,7 @@ func (m *Module) open(ctx context.Context, offer abi.Offer, t *op.Type, config a
 			secrets[f.Name] = fv.Interface().(op.Secret)
 			continue
 		}
-		if fv.IsZero() {
+		if fv.IsZero() && f.Default == "" {
 			continue
 		}
 		shown[f.Name] = fv.Interface()

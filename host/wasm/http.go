@@ -96,14 +96,14 @@ func (c *call) begin(message []byte, body payload) (int32, error) {
 	x := &exchange{cancel: cancel, done: make(chan struct{})}
 	c.running.Go(func() {
 		defer close(x.done)
-		timer := time.AfterFunc(time.Duration(s.TimeoutMS)*time.Millisecond, func() {
-			cancel(op.Errorf(op.Timeout, "%s answered nothing within %d ms", hostOf(s.URL), s.TimeoutMS))
-		})
-		if s.TimeoutMS <= 0 {
-			timer.Stop()
+		stop := func() bool { return true }
+		if s.TimeoutMS > 0 {
+			stop = time.AfterFunc(time.Duration(s.TimeoutMS)*time.Millisecond, func() {
+				cancel(op.Errorf(op.Timeout, "%s answered nothing within %d ms", hostOf(s.URL), s.TimeoutMS))
+			}).Stop
 		}
 		x.resp, x.sent, x.err = c.net.exchange(ctx, s, body)
-		if stopped := timer.Stop(); s.TimeoutMS > 0 && !stopped && x.err == nil {
+		if !stop() && x.err == nil {
 			x.resp.Body.Close()
 			x.resp, x.err = nil, context.Cause(ctx)
 		}
