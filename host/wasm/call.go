@@ -29,6 +29,8 @@ type call struct {
 	spooled  int64
 	failed   *abi.Error // why the last import failed
 	running  sync.WaitGroup
+
+	complaint string // the last error that the guest logged: a panic, perhaps
 }
 
 func (d *driver) call() *call {
@@ -123,7 +125,7 @@ type logWriter struct {
 	i     *instance
 	level slog.Level
 	line  []byte
-	last  string // the last line that was not empty
+	first string // of the call: what a language's runtime says before it explains
 }
 
 const maxLine = 4 << 10
@@ -143,8 +145,8 @@ func (w *logWriter) Write(p []byte) (int, error) {
 
 func (w *logWriter) flush() {
 	if text := strings.ToValidUTF8(string(w.line), "\uFFFD"); strings.TrimSpace(text) != "" {
-		if w.last == "" || !strings.HasPrefix(text, "\t") && len(w.last) < 400 {
-			w.last = strings.TrimSpace(text)
+		if w.first == "" {
+			w.first = strings.TrimSpace(text)
 		}
 		w.i.current().logLine(w.level, text)
 	}

@@ -343,5 +343,9 @@ func logText(c *call, m guestMemory, args []uint64) {
 	if err != nil {
 		return
 	}
-	c.logLine(levels[min(uint32(args[0]), 3)], toValid(text))
+	level := levels[min(uint32(args[0]), 3)]
+	if level == slog.LevelError {
+		c.complaint = toValid(text)
+	}
+	c.logLine(level, toValid(text))
 }

@@ -87,7 +87,7 @@ func (i *instance) nanosleep(ns int64) {
 func (i *instance) guarded(ctx context.Context, c *call, grace time.Duration, f func(context.Context) error) error {
 	i.now.Store(c)
 	defer i.now.Store(nil)
-	i.errors.last = ""
+	i.errors.first = ""
 	// wazero ends an instance whose context ends: so it gets one that ends later.
 	hard, end := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), callKey{}, c))
 	defer end()
@@ -119,8 +119,12 @@ func (i *instance) trapped(c *call, err error) error {
 		message = fmt.Sprintf("it exited with code %d", exit.ExitCode())
 	}
 	message, _, _ = strings.Cut(message, " (recovered by wazero)")
-	if last := i.errors.last; last != "" {
-		message += fmt.Sprintf(" (%.300s)", last)
+	why := i.errors.first
+	if why == "" {
+		why = c.complaint
+	}
+	if why != "" {
+		message += fmt.Sprintf(" (%.300s)", why)
 	}
 	return op.Errorf(op.Internal, "the driver broke down: %s", message)
 }
