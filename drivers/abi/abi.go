@@ -143,8 +143,11 @@ func ErrorOf(err error) *Error {
 // Op is the error as it was. A kind that does not exist is a defect of who sent it.
 func (e *Error) Op() *op.Error {
 	out := &op.Error{Kind: e.Kind, Message: e.Message, Code: e.Code, RequestID: e.RequestID, RetryAfter: time.Duration(e.RetryAfter) * time.Millisecond}
+	if out.Message == "" {
+		out.Message = "the driver does not say why"
+	}
 	if !slices.Contains(op.Kinds, e.Kind) {
-		out.Kind, out.Message = op.Internal, "an error of the unknown kind "+string(e.Kind)+": "+e.Message
+		out.Kind, out.Message = op.Internal, "an error of the unknown kind "+string(e.Kind)+": "+out.Message
 	}
 	return out
 }
@@ -174,6 +177,7 @@ type Send struct {
 
 	Redirect   string `json:"redirect,omitzero"`   // "follow", the default for GET and HEAD; "manual"
 	Repeatable bool   `json:"repeatable,omitzero"` // sending it twice does no harm
+	Cleanup    bool   `json:"cleanup,omitzero"`    // goes although the call was given up, in the time that the guest has then
 	TimeoutMS  int64  `json:"timeout_ms,omitzero"` // until the head of the response is there
 }
 

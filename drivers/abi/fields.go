@@ -36,7 +36,11 @@ func TypeOf(fields []Field) *op.Type {
 				fmt.Fprintf(&tag, "%s:%s ", t[0], strconv.Quote(t[1]))
 			}
 		}
-		sf[i] = reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: goTypes[f.Type], Tag: reflect.StructTag(tag.String())}
+		t := goTypes[f.Type]
+		if k := t.Kind(); f.Default != "" && (k == reflect.Bool || k == reflect.Int64 || k == reflect.Float64) {
+			t = reflect.PointerTo(t) // so that False and 0 are not taken for nothing given
+		}
+		sf[i] = reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: t, Tag: reflect.StructTag(tag.String())}
 	}
 	return op.TypeOf(reflect.StructOf(sf))
 }

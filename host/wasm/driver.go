@@ -34,8 +34,11 @@ func (m *Module) open(ctx context.Context, offer abi.Offer, t *op.Type, config a
 			secrets[f.Name] = fv.Interface().(op.Secret)
 			continue
 		}
-		if fv.IsZero() && f.Default == "" {
+		if fv.IsZero() {
 			continue
+		}
+		if fv.Kind() == reflect.Pointer {
+			fv = fv.Elem()
 		}
 		shown[f.Name] = fv.Interface()
 		named[f.Name] = f.Default == "" || fmt.Sprint(fv) != f.Default

@@ -26,11 +26,15 @@ type exchange struct {
 	resp   *http.Response
 	body   *source // the response's
 	sent   abi.Info
+	late   bool // goes on for a while when the call is given up
 	once   sync.Once
 }
 
 // wait waits for the response's head.
 func (x *exchange) wait(ctx context.Context) error {
+	if x.late {
+		ctx = context.WithoutCancel(ctx)
+	}
 	select {
 	case <-x.done:
 		return x.err
@@ -92,8 +96,15 @@ func (c *call) begin(message []byte, body payload) (int32, error) {
 	if err := c.net.check(s); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancelCause(c.caller)
-	x := &exchange{cancel: cancel, done: make(chan struct{})}
+	parent := c.caller
+	if s.Cleanup {
+		parent = context.WithoutCancel(c.caller)
+	}
+	ctx, cancel := context.WithCancelCause(parent)
+	if s.Cleanup {
+		context.AfterFunc(c.ctx, func() { time.AfterFunc(c.limits.Grace, func() { cancel(context.Cause(c.ctx)) }) })
+	}
+	x := &exchange{cancel: cancel, done: make(chan struct{}), late: s.Cleanup}
 	c.running.Go(func() {
 		defer close(x.done)
 		stop := func() bool { return true }
