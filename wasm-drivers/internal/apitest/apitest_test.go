@@ -44,3 +44,27 @@ func TestDouble(t *testing.T) {
 		}
 	}
 }
+
+// TestValidate: what the description does not allow is refused and recorded,
+// and a wrong answer still fails.
+func TestValidate(t *testing.T) {
+	r := &recorder{TB: t}
+	d := Validate(r, []byte(description), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(201)
+		w.Write([]byte(`{}`))
+	}), func(w http.ResponseWriter, status int, message string) { http.Error(w, message, status) })
+	for _, c := range []struct {
+		body             string
+		status, rejected int
+		failed           int
+	}{{`{}`, 422, 1, 0}, {`{"name": "a"}`, 201, 1, 1}} {
+		w := httptest.NewRecorder()
+		req := httptest.NewRequest("POST", "/things", strings.NewReader(c.body))
+		req.Header.Set("Content-Type", "application/json")
+		d.ServeHTTP(w, req)
+		if w.Code != c.status || len(d.Rejected()) != c.rejected || r.failed != c.failed {
+			t.Errorf("%s: status %d, rejected %q, %d failures", c.body, w.Code, d.Rejected(), r.failed)
+		}
+	}
+}
