@@ -271,7 +271,7 @@ func (d *driver) PresignObject(_ context.Context, in storage.PresignObject) (sto
 	if in.Expires < 1 || in.Expires > week {
 		return storage.URL{}, op.Errorf(op.InvalidArgument, "expires is %d s: S3 allows 1 s to 7 days", in.Expires)
 	}
-	p := abi.Presign{Method: "GET", URL: d.address(in.Bucket, in.Name, nil), Auth: Credential, ExpiresMS: int64(in.Expires) * 1000}
+	p := abi.Presign{Method: "GET", URL: d.address(in.Bucket, in.Name, nil), Auth: credential, ExpiresMS: int64(in.Expires) * 1000}
 	if in.Method == storage.Put {
 		p.Method = "PUT"
 		if in.ContentType != "" {

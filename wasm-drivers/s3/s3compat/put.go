@@ -317,7 +317,7 @@ func (d *driver) complete(bucket, name, id string, parts []completed, header map
 // abort deletes the parts of an upload that failed. It failed for a reason that
 // the caller hears; one of this request would hide it.
 func (d *driver) abort(bucket, name, id string) {
-	if _, err := d.do(request{method: "DELETE", bucket: bucket, name: name, query: url.Values{"uploadId": {id}}}, nil); err != nil {
+	if _, err := d.do(request{method: "DELETE", bucket: bucket, name: name, query: url.Values{"uploadId": {id}}, cleanup: true}, nil); err != nil {
 		sdk.Logger().Warn("the parts of an upload that failed could not be deleted", "bucket", bucket, "object", name, "upload", id, "error", err.Error())
 	}
 }

@@ -25,7 +25,7 @@ type request struct {
 	header               map[string]string
 	body                 []byte
 	stream               *sdk.Stream
-	repeatable           bool
+	repeatable, cleanup  bool
 }
 
 // address is the URL of a bucket or an object.
@@ -71,8 +71,8 @@ func (d *driver) begin(r request) (*sdk.Pending, error) {
 			return nil, op.Errorf(op.InvalidArgument, "%.80q cannot be the header %s", value, name)
 		}
 	}
-	return sdk.Begin(sdk.Request{Send: abi.Send{Method: r.method, URL: d.address(r.bucket, r.name, r.query), Headers: r.header, Auth: Credential,
-		Redirect: "manual", Repeatable: r.repeatable}, Body: r.body, Stream: r.stream})
+	return sdk.Begin(sdk.Request{Send: abi.Send{Method: r.method, URL: d.address(r.bucket, r.name, r.query), Headers: r.header, Auth: credential,
+		Redirect: "manual", Repeatable: r.repeatable, Cleanup: r.cleanup}, Body: r.body, Stream: r.stream})
 }
 
 // open sends a request and returns a successful answer, whose body is open.

@@ -15,29 +15,46 @@
 package s3compat
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"reflect"
 	"strings"
 
 	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/abi"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
+	sdk "github.com/cloudlark/cloudlark/wasm-drivers/sdk/go"
 )
 
-// Credential is the slot that requests are signed with.
-const Credential = "s3"
+// Options are sizes that a test may want smaller.
+type Options struct {
+	PartSize  func(part int) int64 // of an upload's part, counted from 0
+	CopyLimit int64                // what is copied in one request
+	CopyPart  int64                // larger objects are copied in parts of this, or of what makes for fewParts
+}
 
-// Provider returns the driver "s3compat".
-func Provider() *drivers.Provider {
-	return drivers.New(drivers.Info{
-		Name:    "s3compat",
-		Family:  storage.Family,
-		Title:   "S3-compatible storage",
-		Website: "https://docs.aws.amazon.com/AmazonS3/latest/API/",
-		Doc:     doc,
-		Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
-	}, open)
+// credential is the slot that requests are signed with.
+const credential = "s3"
+
+// Guest is the module: the driver "s3compat", and what it asks its host for.
+func Guest(o Options) sdk.Guest {
+	hosts := []string{"{endpoint}", "*.{endpoint}"}
+	return sdk.Guest{
+		Version: "1.0.0",
+		Providers: []*drivers.Provider{drivers.New(drivers.Info{
+			Name:    "s3compat",
+			Family:  storage.Family,
+			Title:   "S3-compatible storage",
+			Website: "https://docs.aws.amazon.com/AmazonS3/latest/API/",
+			Doc:     doc,
+			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
+		}, func(_ context.Context, c config) (*driver, error) { return open(o, c) })},
+		Hosts: hosts,
+		Credentials: []abi.Credential{{Name: credential, Scheme: abi.SigV4, Service: "s3", Region: "{region}", Hosts: hosts,
+			Env: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}, Help: "The store's access key."}},
+	}
 }
 
 type config struct {
@@ -53,12 +70,11 @@ type driver struct {
 	pathStyle bool
 	pageSize  int
 
-	// Constants, but for tests.
 	partSize            func(part int) int64
 	copyLimit, copyPart int64
 }
 
-func open(_ context.Context, c config) (*driver, error) {
+func open(o Options, c config) (*driver, error) {
 	address := c.Endpoint
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
@@ -70,8 +86,16 @@ func open(_ context.Context, c config) (*driver, error) {
 	if c.PageSize < 0 || c.PageSize > 1000 {
 		return nil, op.Errorf(op.InvalidArgument, "page_size is %d: it can be 1 to 1000", c.PageSize)
 	}
-	return &driver{endpoint: url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, region: c.Region,
-		pathStyle: c.PathStyle == nil || *c.PathStyle, pageSize: c.PageSize, partSize: partSize, copyLimit: copyLimit, copyPart: copyPart}, nil
+	if c.Region == "" {
+		return nil, op.Errorf(op.InvalidArgument, "region is empty: leave it out, or give the one that the store wants requests signed for")
+	}
+	d := &driver{endpoint: url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, region: c.Region,
+		pathStyle: c.PathStyle == nil || *c.PathStyle, pageSize: c.PageSize,
+		partSize: o.PartSize, copyLimit: cmp.Or(o.CopyLimit, copyLimit), copyPart: cmp.Or(o.CopyPart, copyPart)}
+	if d.partSize == nil {
+		d.partSize = partSize
+	}
+	return d, nil
 }
 
 // extraOf decodes the argument extra; a name that is not E's is an error.
