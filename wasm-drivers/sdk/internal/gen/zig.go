@@ -117,7 +117,7 @@ func (w *zigWriter) declare(t reflect.Type) {
 func (w *zigWriter) field(f op.Field) (zig, empty string) {
 	zig, empty = w.typeOf(f.Go)
 	switch {
-	case f.Required || f.ID:
+	case f.Required || f.ID || f.Go.Kind() == reflect.Struct && empty == "":
 		return strings.TrimPrefix(zig, "?"), ""
 	case f.Default == "":
 		return zig, " = " + empty
@@ -158,6 +158,9 @@ func (w *zigWriter) typeOf(t reflect.Type) (zig, empty string) {
 	case reflect.Interface:
 		return "types.Any", ".null"
 	case reflect.Struct:
+		if slices.ContainsFunc(op.TypeOf(t).Fields, func(f op.Field) bool { return f.Required || f.ID }) {
+			return w.use(t), ""
+		}
 		return w.use(t), ".{}"
 	case reflect.String:
 		return "[]const u8", `""`

@@ -129,6 +129,7 @@ pub fn write(w: *Stringify, value: anytype) Stringify.Error!void {
             },
             else => {},
         },
+        .array => |a| return write(w, @as([]const a.child, &value)),
         .@"struct" => |s| if (!s.is_tuple and !@hasDecl(T, "jsonStringify")) {
             try w.beginObject();
             inline for (comptime std.meta.fieldNames(T)) |name| {
@@ -164,11 +165,17 @@ fn writeString(w: *Stringify, text: []const u8) Stringify.Error!void {
     w.endWriteRaw();
 }
 
-fn isEmpty(value: anytype) bool {
+/// Whether `write` leaves a field of that value out.
+pub fn isEmpty(value: anytype) bool {
     const T = @TypeOf(value);
     switch (@typeInfo(T)) {
         .optional => return value == null,
-        .pointer => |p| return p.size == .slice and value.len == 0,
+        .pointer => |p| return switch (p.size) {
+            .slice => value.len == 0,
+            .one => @typeInfo(p.child) == .array and value.len == 0,
+            else => false,
+        },
+        .array => return value.len == 0,
         .@"struct" => return @hasField(T, "entries") and value.entries.len == 0,
         .@"union" => return T == std.json.Value and value == .null,
         else => return false,

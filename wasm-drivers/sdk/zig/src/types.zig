@@ -133,8 +133,8 @@ pub const Time = union(enum) {
                 const month = year.calculateMonthDay();
                 const day = at.getDaySeconds();
                 try w.print("\"{d:0>4}-{d:0>2}-{d:0>2}T{d:0>2}:{d:0>2}:{d:0>2}.{d:0>3}Z\"", .{
-                    year.year,              month.month.numeric(),      @as(u8, month.day_index) + 1,
-                    day.getHoursIntoDay(),  day.getMinutesIntoHour(),   day.getSecondsIntoMinute(),
+                    year.year,                          month.month.numeric(),    @as(u8, month.day_index) + 1,
+                    day.getHoursIntoDay(),              day.getMinutesIntoHour(), day.getSecondsIntoMinute(),
                     @as(u16, @intCast(@mod(ms, 1000))),
                 });
             },

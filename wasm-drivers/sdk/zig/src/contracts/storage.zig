@@ -141,7 +141,7 @@ pub const GetObject = struct {
 
 pub const Download = struct {
     /// The object, its size that of the whole.
-    object: Object = .{},
+    object: Object,
     /// The bytes. An error of kind internal at its end means that they were damaged.
     body: ?types.Body = null,
 };
