@@ -156,7 +156,7 @@ func (w *zigWriter) typeOf(t reflect.Type) (zig, empty string) {
 		zig, _ = w.typeOf(t.Elem())
 		return "types.Map(" + zig + ")", ".{}"
 	case reflect.Interface:
-		return "types.Any", ".null"
+		return "types.Any", ".{}"
 	case reflect.Struct:
 		if slices.ContainsFunc(op.TypeOf(t).Fields, func(f op.Field) bool { return f.Required || f.ID }) {
 			return w.use(t), ""

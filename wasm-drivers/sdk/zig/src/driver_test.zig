@@ -175,7 +175,7 @@ test "clone" {
         .public_ips = &.{&name},
         .tags = .{ .entries = &.{.{ .key = &name, .value = "x" }} },
         .created_at = .{ .rfc3339 = &name },
-        .extra = .{ .entries = &.{.{ .key = "e", .value = .{ .string = &name } }} },
+        .extra = .{ .entries = &.{.{ .key = "e", .value = .{ .text = &name } }} },
     };
     const copy = try cloudlark.clone(arena.allocator(), node);
     name = "after!".*;
@@ -183,5 +183,5 @@ test "clone" {
     try testing.expectEqualStrings("before", copy.public_ips[0]);
     try testing.expectEqualStrings("x", copy.tags.get("before").?);
     try testing.expectEqualStrings("before", copy.created_at.?.rfc3339);
-    try testing.expectEqualStrings("before", copy.extra.get("e").?.string);
+    try testing.expectEqualStrings("before", copy.extra.get("e").?.text);
 }

@@ -68,8 +68,8 @@ pub fn Page(comptime T: type) type {
     };
 }
 
-/// Any JSON.
-pub const Any = std.json.Value;
+/// Any JSON: `Any.of` makes it, `as` reads it.
+pub const Any = json.Raw;
 
 /// A dict: a short list of entries, in the order in which they came.
 pub fn Map(comptime V: type) type {
@@ -206,32 +206,10 @@ pub fn clone(allocator: Allocator, value: anytype) Allocator.Error!@TypeOf(value
             return copy;
         },
         .@"union" => {
-            if (T == Any) return cloneAny(allocator, value);
             switch (value) {
                 inline else => |v, tag| return @unionInit(T, @tagName(tag), try clone(allocator, v)),
             }
         },
         else => return value,
-    }
-}
-
-fn cloneAny(allocator: Allocator, value: Any) Allocator.Error!Any {
-    switch (value) {
-        .null, .bool, .integer, .float => return value,
-        .number_string => |text| return .{ .number_string = try allocator.dupe(u8, text) },
-        .string => |text| return .{ .string = try allocator.dupe(u8, text) },
-        .array => |items| {
-            var copy: std.json.Array = .init(allocator);
-            try copy.ensureTotalCapacity(items.items.len);
-            for (items.items) |item| copy.appendAssumeCapacity(try cloneAny(allocator, item));
-            return .{ .array = copy };
-        },
-        .object => |entries| {
-            var copy: std.json.ObjectMap = .empty;
-            for (entries.keys(), entries.values()) |key, item| {
-                try copy.put(allocator, try allocator.dupe(u8, key), try cloneAny(allocator, item));
-            }
-            return .{ .object = copy };
-        },
     }
 }
