@@ -251,6 +251,9 @@ func paged(c *call, plural string, all []object) (object, error) {
 	if n, err := strconv.Atoi(c.URL.Query().Get("per_page")); err == nil {
 		size = n
 	}
+	if size > 50 {
+		return nil, invalid("per_page: it is 1 to 50")
+	}
 	last := max((len(all)+size-1)/size, 1)
 	from := min((page-1)*size, len(all))
 	items := make([]object, 0, size)

@@ -13,6 +13,9 @@ func (s *Server) volumeRoutes() {
 		if err := s.fresh("volumes", c.in, 0); err != nil {
 			return nil, err
 		}
+		if size := number(c.in["size"]); size < 10 || size > 10240 {
+			return nil, invalid("size: it is 10 to 10240")
+		}
 		_, placed := c.in["location"]
 		to := number(c.in["server"])
 		if placed == (to != 0) {
