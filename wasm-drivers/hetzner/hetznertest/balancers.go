@@ -139,7 +139,7 @@ func (s *Server) newBalancer(in object) (object, error) {
 	if id := number(in["network"]); id != 0 {
 		n, err := s.reference("networks", id)
 		if err == nil {
-			err = s.join(b, n, "")
+			err = s.join(b, n, nil)
 		}
 		if err != nil {
 			return nil, err
@@ -251,8 +251,7 @@ func (s *Server) balancerRoutes() {
 		if err != nil {
 			return err
 		}
-		ip, _ := c.in["ip"].(string)
-		return s.join(b, n, ip)
+		return s.join(b, n, c.in)
 	})
 	change("detach_from_network", func(c *call, b object) error {
 		if !leave(b, number(c.in["network"])) {

@@ -52,15 +52,18 @@ func interfaceIn(o object, network int64) int {
 	return slices.IndexFunc(o["private_net"].([]any), func(p any) bool { return p.(object)["network"] == network })
 }
 
-// join puts a server or a balancer into a network, with an address of a subnet.
-func (s *Server) join(o, n object, ip string) error {
+// join puts a server or a balancer into a network, with an address of a subnet:
+// in names the address (ip) or the subnet (ip_range), or neither.
+func (s *Server) join(o, n, in object) error {
+	ip, _ := in["ip"].(string)
+	only, _ := in["ip_range"].(string)
 	id := n["id"].(int64)
 	if interfaceIn(o, id) >= 0 {
 		return refuse(422, "server_already_attached", "it is already attached to the network")
 	}
 	var all []netip.Prefix
 	for _, sub := range n["subnets"].([]any) {
-		if sub.(object)["network_zone"] == o["location"].(object)["network_zone"] {
+		if sub.(object)["network_zone"] == o["location"].(object)["network_zone"] && (only == "" || sub.(object)["ip_range"] == only) {
 			all = append(all, netip.MustParsePrefix(sub.(object)["ip_range"].(string)))
 		}
 	}

@@ -337,9 +337,15 @@ func TestNetworks(t *testing.T) {
 		t.Errorf("server %v", got)
 	}
 	c.fails("POST", path+"/actions/delete_subnet", `{"ip_range":"10.0.1.0/24"}`, 409, "conflict")
-	c.done(c.ok("POST", path+"/actions/delete_subnet", `{"ip_range":"10.0.2.0/24"}`))
 	leave := fmt.Sprintf("/servers/%d/actions/detach_from_network", id(server, "server.id"))
 	c.done(c.ok("POST", leave, fmt.Sprintf(`{"network":%d}`, n)))
+	c.done(c.ok("POST", fmt.Sprintf("/servers/%d/actions/attach_to_network", id(server, "server.id")), fmt.Sprintf(`{"network":%d,"ip_range":"10.0.2.0/24"}`, n)))
+	got = c.ok("GET", fmt.Sprintf("/servers/%d", id(server, "server.id")), "")
+	if p := at(got, "server.private_net").([]any); len(p) != 1 || at(p[0], "ip") != "10.0.2.2" {
+		t.Errorf("server %v", got)
+	}
+	c.done(c.ok("POST", leave, fmt.Sprintf(`{"network":%d}`, n)))
+	c.done(c.ok("POST", path+"/actions/delete_subnet", `{"ip_range":"10.0.2.0/24"}`))
 	c.done(c.ok("POST", fmt.Sprintf("/servers/%d/actions/attach_to_network", id(server, "server.id")), fmt.Sprintf(`{"network":%d,"ip":"10.0.1.9"}`, n)))
 	c.ok("PUT", path, `{"name":"m"}`)
 	c.ok("DELETE", path, "")

@@ -188,7 +188,7 @@ func (s *Server) serverRoutes() {
 		action := s.begin("create_server", "servers", id, func() { server["status"] = "off" })
 		next := []any{}
 		for _, n := range o.networks {
-			_ = s.join(server, s.all["networks"].get(n), "")
+			_ = s.join(server, s.all["networks"].get(n), nil)
 			next = append(next, s.begin("attach_to_network", "servers", id, nil, object{"id": n, "type": "network"}))
 		}
 		for _, v := range o.volumes {
@@ -342,8 +342,7 @@ func (s *Server) serverActions() {
 		if err != nil {
 			return nil, err
 		}
-		ip, _ := c.in["ip"].(string)
-		if err := s.join(o, n, ip); err != nil {
+		if err := s.join(o, n, c.in); err != nil {
 			return nil, err
 		}
 		return object{"action": s.begin("attach_to_network", "servers", c.id, nil, object{"id": n["id"], "type": "network"})}, nil
