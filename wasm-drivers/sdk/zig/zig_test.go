@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/host/wasm"
@@ -102,14 +103,21 @@ func copyTree(t *testing.T, from, to, name string) {
 	}
 }
 
-// TestTemplate: a new driver builds and passes the conformance suite as it stands.
-func TestTemplate(t *testing.T) {
+// template builds the template, as its users do.
+func template(t *testing.T) []byte {
+	t.Helper()
 	dir := project(t, "tiny")
 	mustRun(t, dir, "build", "--release=small")
 	code, err := os.ReadFile(filepath.Join(dir, "zig-out", "bin", "driver.wasm"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return code
+}
+
+// TestTemplate: a new driver builds and passes the conformance suite as it stands.
+func TestTemplate(t *testing.T) {
+	code := template(t)
 	if t.Logf("the module has %d bytes", len(code)); len(code) > 100_000 {
 		t.Error("it was to be small")
 	}
@@ -121,6 +129,32 @@ func TestTemplate(t *testing.T) {
 		Open:       wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), nil),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 	})
+}
+
+// TestMemory: what a call took is there for the next one, whether it was much or little.
+func TestMemory(t *testing.T) {
+	m := wasmtest.Load(t, wasm.Source{Bytes: template(t)}, wasm.Options{})
+	conn := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), nil)(t, nil)
+	defer conn.Close()
+	in := compute.CreateNode{Name: "web", Size: "small", Image: "debian-13", Tags: map[string]string{"a": strings.Repeat("ü", 1000)}}
+	for i := range 1500 { // 64 MiB is the most that an instance may have
+		in.UserData = ""
+		if i%150 == 0 {
+			in.UserData = strings.Repeat("long ", 1<<20)
+		}
+		n, err := drivers.Call[compute.Node](t.Context(), conn, in)
+		if err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+		for range drivers.List[compute.Node](t.Context(), conn, compute.ListNodes{}) {
+		}
+		if i%500 != 0 {
+			err = drivers.Do(t.Context(), conn, compute.DestroyNode{Node: n.ID})
+		}
+		if err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
 }
 
 // TestZig runs the SDK's tests and the template's, and looks at the form of both.

@@ -11,6 +11,14 @@
 //! choice, so what is kept is a cache, unless the description says `stateful`.
 
 const std = @import("std");
+const builtin = @import("builtin");
+
+comptime {
+    // The language still changes with every minor version.
+    if (builtin.zig_version.major != 0 or builtin.zig_version.minor != 17) {
+        @compileError("this is for Zig 0.17, not " ++ builtin.zig_version_string);
+    }
+}
 
 const driver = @import("driver.zig");
 const errors = @import("errors.zig");

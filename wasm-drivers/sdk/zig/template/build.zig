@@ -1,4 +1,10 @@
 const std = @import("std");
+const version = @import("builtin").zig_version;
+
+comptime {
+    // The language still changes with every minor version.
+    if (version.major != 0 or version.minor != 17) @compileError("this is for Zig 0.17: python3 -m pip install ziglang==0.17.1");
+}
 
 /// Builds the driver as a WebAssembly module: zig-out/bin/driver.wasm.
 ///
