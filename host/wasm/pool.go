@@ -51,6 +51,9 @@ func newPool(ctx context.Context, m *Module, data []byte, cache wazero.Compilati
 	// How much memory it may have is not known before it says it; describing
 	// itself takes no more than the default.
 	memory := (&abi.Description{}).MemoryMiB()
+	if data, err = limitTables(data); err != nil {
+		return nil, err
+	}
 	if m.description != nil {
 		memory = m.description.MemoryMiB()
 	}

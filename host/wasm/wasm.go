@@ -18,6 +18,7 @@
 //	describe.go   what a module says of itself, checked, and made into providers
 //	driver.go     requests of the chain into messages, and answers back
 //	pool.go       instances
+//	tables.go     what of a module's memory the host itself must bound
 //	instance.go   one instance: calls, memory, and its end
 //	call.go       what one call holds: handles and limits
 //	imports.go    the functions that a guest imports
