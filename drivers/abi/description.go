@@ -2,9 +2,11 @@ package abi
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -41,6 +43,7 @@ var (
 	keyForm    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	hostForm   = regexp.MustCompile(`^(\*\.)?([a-z0-9-]+|\{[a-z0-9_]+\})(\.([a-z0-9-]+|\{[a-z0-9_]+\}))*(:[0-9]{1,5})?$`)
 	headerForm = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+	wordForm   = regexp.MustCompile(`^[A-Za-z0-9_.{}-]*$`)
 	envForm    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	versionRE  = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]{0,39}$`)
 )
@@ -62,6 +65,10 @@ func (d *Description) Check() error {
 		return bad("families: there are none")
 	case d.Memory < 0 || d.Memory > 4096:
 		return bad("memory_mib: %d is not from 0 to 4096", d.Memory)
+	case len(d.Config) > maxEntries || len(d.Hosts) > maxEntries || len(d.Credentials) > maxEntries:
+		return bad("there are more than %d values, hosts or credentials", maxEntries)
+	case hasControl(d.Title, "") || len(d.Title) > 200 || hasControl(d.Website, "") || hasControl(d.Doc, "\n\t"):
+		return bad("its texts have control characters, or its title has more than 200 bytes")
 	}
 	names := []string{"driver", "rate_limit", "retries", "timeout"} // a connection's own
 	take := func(name string) error {
@@ -86,10 +93,8 @@ func (d *Description) Check() error {
 		if !hostForm.MatchString(h) {
 			return bad("hosts: %.80q is no host", h)
 		}
-		for _, name := range References(h) {
-			if !slices.ContainsFunc(d.Config, func(f Field) bool { return f.Name == name }) {
-				return bad("hosts: %s: there is no configuration value %q", h, name)
-			}
+		if err := d.checkReferences(h); err != nil {
+			return bad("hosts: %s: %w", h, err)
 		}
 	}
 	for _, c := range d.Credentials {
@@ -98,12 +103,59 @@ func (d *Description) Check() error {
 		}
 	}
 	for family, o := range d.Families {
-		for name, fields := range o.Extras {
-			for _, f := range fields {
-				if err := f.check(); err != nil || !keyForm.MatchString(f.Name) {
-					return bad("%.40s: extras of %.40s: %q: %w", family, name, f.Name, err)
-				}
+		if hasControl(o.Doc, "\n\t") {
+			return bad("%.40q: doc has control characters", family)
+		}
+		for name, why := range o.Missing {
+			if hasControl(why, "\n\t") {
+				return bad("%.40q: missing: %.40q has control characters", family, name)
 			}
+		}
+		for name, fields := range o.Extras {
+			if err := checkExtras(fields); err != nil {
+				return bad("%.40q: extras of %.40q: %w", family, name, err)
+			}
+		}
+	}
+	return nil
+}
+
+const maxEntries = 200 // of a list that a user is to read
+
+func checkExtras(fields []Field) error {
+	if len(fields) > maxEntries {
+		return fmt.Errorf("there are more than %d", maxEntries)
+	}
+	for i, f := range fields {
+		if !keyForm.MatchString(f.Name) {
+			return fmt.Errorf("%.80q is no name for a value", f.Name)
+		}
+		if slices.ContainsFunc(fields[:i], func(o Field) bool { return o.Name == f.Name }) {
+			return fmt.Errorf("there are two values %s", f.Name)
+		}
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasControl reports whether text has control characters but those of allowed:
+// a terminal would obey them.
+func hasControl(text, allowed string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune(allowed, r) })
+}
+
+// checkReferences: what a module asks for can be made of texts alone. Those
+// are what the user reads, and what the user has set.
+func (d *Description) checkReferences(text string) error {
+	for _, name := range References(text) {
+		i := slices.IndexFunc(d.Config, func(f Field) bool { return f.Name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no configuration value %q", name)
+		}
+		if t := d.Config[i].Type; t != "" && t != "string" {
+			return fmt.Errorf("the configuration value %q is of type %s, not a string", name, t)
 		}
 	}
 	return nil
@@ -132,11 +184,22 @@ func (d *Description) checkCredential(c Credential, take func(string) error) err
 	if len(c.Env) > len(c.Fields()) || slices.ContainsFunc(c.Env, func(e string) bool { return !envForm.MatchString(e) }) {
 		return fmt.Errorf("env: want the names of environment variables, at most one for each of %s", strings.Join(c.Fields(), ", "))
 	}
-	if (c.Scheme == Header) != (c.Header != "") || c.Header != "" && !headerForm.MatchString(c.Header) || strings.ContainsAny(c.Prefix, "\r\n\x00") {
+	if (c.Scheme == Header) != (c.Header != "") || c.Header != "" && !headerForm.MatchString(c.Header) || c.Prefix != "" && c.Header == "" {
 		return fmt.Errorf("header and prefix are those of scheme header")
 	}
 	if (c.Scheme == SigV4) != (c.Service != "" && c.Region != "") {
 		return fmt.Errorf("service and region are those of scheme sigv4")
+	}
+	for _, text := range []string{c.Service, c.Region} {
+		if !wordForm.MatchString(text) {
+			return fmt.Errorf("%.40q is no service and no region", text)
+		}
+		if err := d.checkReferences(text); err != nil {
+			return err
+		}
+	}
+	if hasControl(c.Prefix, "") || hasControl(c.Help, "\n\t") {
+		return fmt.Errorf("its texts have control characters")
 	}
 	return nil
 }
@@ -148,15 +211,22 @@ func (f Field) check() error {
 	if f.Unit != "" && (f.Type != "int" || !slices.Contains([]string{"s", "bytes", "MiB", "GiB"}, f.Unit)) {
 		return fmt.Errorf("%s: there is no unit %.40q for it", f.Name, f.Unit)
 	}
+	if hasControl(f.Help, "\n\t") || hasControl(f.Ref, "") || hasControl(f.Default, "\n\t") {
+		return fmt.Errorf("%s: its texts have control characters", f.Name)
+	}
 	for _, word := range f.Enum {
-		if word == "" || strings.Contains(word, ",") {
+		if word == "" || strings.Contains(word, ",") || hasControl(word, "") {
 			return fmt.Errorf("%s: %.40q cannot be a word of an enumeration", f.Name, word)
 		}
 	}
 	if f.Default != "" {
 		of := op.Field{Go: goTypes[f.Type], Unit: f.Unit}
-		if _, err := of.Parse(f.Default); err != nil {
+		v, err := of.Parse(f.Default)
+		if err != nil {
 			return fmt.Errorf("%s: default: %w", f.Name, err)
+		}
+		if x, ok := v.(float64); ok && (math.IsInf(x, 0) || math.IsNaN(x)) {
+			return fmt.Errorf("%s: default: %s is no number that JSON has", f.Name, f.Default)
 		}
 	}
 	return nil

@@ -311,7 +311,10 @@ func Plain(v any) any {
 		if n, err := x.Int64(); err == nil {
 			return n
 		}
-		f, _ := x.Float64()
+		f, err := x.Float64()
+		if err != nil { // 1e400 would be an infinity, which no message can carry on
+			return x.String()
+		}
 		return f
 	case map[string]any:
 		for k, e := range x {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -95,7 +96,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 }
 
 func portNumber(port string) uint16 {
-	n, err := net.LookupPort("tcp", port)
+	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		return 0
 	}

@@ -41,7 +41,7 @@ func (m *Module) open(ctx context.Context, offer abi.Offer, t *op.Type, config a
 			fv = fv.Elem()
 		}
 		shown[f.Name] = fv.Interface()
-		named[f.Name] = f.Default == "" || fmt.Sprint(fv) != f.Default
+		named[f.Name] = f.Default == "" || !isDefault(&f, fv.Interface())
 	}
 	data, err := json.Marshal(shown)
 	if err != nil {
@@ -56,6 +56,12 @@ func (m *Module) open(ctx context.Context, offer abi.Offer, t *op.Type, config a
 		return nil, op.Errorf(op.Internal, "%w", err)
 	}
 	return &driver{m: m, offer: offer, config: data, net: n}, nil
+}
+
+// isDefault reports whether v is what the module itself gives the field.
+func isDefault(f *op.Field, v any) bool {
+	d, err := f.Parse(f.Default)
+	return err == nil && fmt.Sprint(d) == fmt.Sprint(v)
 }
 
 // Close closes the connections to the provider that nobody uses.

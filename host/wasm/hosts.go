@@ -54,7 +54,7 @@ func newAllowList(patterns []string, config map[string]any, named map[string]boo
 		if !ok {
 			port = "443"
 		}
-		if !hostValue.MatchString(host) {
+		if !hostValue.MatchString(host) || portNumber(port) == 0 {
 			return nil, op.Errorf(op.InvalidArgument, "the host %s cannot be made of %s: a value has more than letters, digits, \"-\" and \".\"", p, strings.Join(refs, ", "))
 		}
 		list = append(list, rule{scheme: "https", host: strings.TrimSuffix(host, "."), port: port, wildcard: wildcard})
@@ -135,8 +135,8 @@ func (l allowList) named(host, port string) bool {
 var notPublic = func() []netip.Prefix {
 	var list []netip.Prefix
 	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-		"3fff::/20", "5f00::/16", "fec0::/10"} {
+		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "3fff::/20",
+		"168.63.129.16/32"} { // Azure's own service for its machines
 		list = append(list, netip.MustParsePrefix(s))
 	}
 	return list
@@ -145,6 +145,7 @@ var notPublic = func() []netip.Prefix {
 var (
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
 	sixTo = netip.MustParsePrefix("2002::/16")
+	open6 = netip.MustParsePrefix("2000::/3") // what was ever given out of IPv6
 )
 
 // public reports whether an address is one of the open Internet: not of this
@@ -162,6 +163,8 @@ func public(ip netip.Addr) bool {
 			return public(netip.AddrFrom4([4]byte(b[12:16])))
 		case sixTo.Contains(ip):
 			return public(netip.AddrFrom4([4]byte(b[2:6])))
+		case !open6.Contains(ip):
+			return false
 		}
 	}
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
