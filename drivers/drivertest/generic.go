@@ -395,3 +395,27 @@ func together(t *testing.T, n int, f func(i int) error) {
 		}
 	}
 }
+
+// with returns in with a field set, if the provider has something for that
+// field. If it has not, it must refuse it.
+func with[In any](t *testing.T, s *suite, in In, field string, value any) In {
+	t.Helper()
+	o, _ := s.family.For(in)
+	v := reflect.New(o.In().Go).Elem()
+	v.Set(reflect.ValueOf(in))
+	v.FieldByIndex(o.In().Field(field).Index).Set(reflect.ValueOf(value))
+	if s.Lacks[o.Name+"."+field] == "" {
+		return v.Interface().(In)
+	}
+	_, err := s.conn.Do(t.Context(), o, v.Interface())
+	wantKind(t, err, op.InvalidArgument)
+	return in
+}
+
+// tags are what the suite labels things with.
+func (s *suite) tags() map[string]string {
+	if s.PlainTags {
+		return map[string]string{"cloudlark-run": s.run, "purpose": "conformance-test"}
+	}
+	return map[string]string{"cloudlark-run": s.run, "purpose": "conformance test"}
+}

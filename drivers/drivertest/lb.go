@@ -122,8 +122,7 @@ func (s *lbSuite) algorithms(t *testing.T) {
 
 func (s *lbSuite) balancers(t *testing.T) {
 	check := lb.HealthCheck{Protocol: lb.HTTP, Path: "/healthy", Interval: 20, Timeout: 6, HealthyThreshold: 3, UnhealthyThreshold: 4}
-	in := s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check,
-		Tags: map[string]string{"cloudlark-run": s.run, "purpose": "conformance test"}})
+	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
 	b := call[lb.Balancer](t, s.conn, in)
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	if b.State != lb.Pending && b.State != lb.Running {
