@@ -212,3 +212,71 @@ comptime { driver.exports(); }
 		})
 	}
 }
+
+// TestReadme: what the pages show compiles.
+func TestReadme(t *testing.T) {
+	blocks := func(t *testing.T, page, indent string) (found []string) {
+		t.Helper()
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var block []string
+		for line := range strings.Lines(string(data) + "end") {
+			switch code, ok := strings.CutPrefix(line, indent); {
+			case ok || strings.TrimSpace(line) == "" && block != nil:
+				block = append(block, code)
+			case block != nil:
+				found, block = append(found, strings.Join(block, "")), nil
+			}
+		}
+		return found
+	}
+	find := func(t *testing.T, all []string, with string) string {
+		t.Helper()
+		for _, b := range all {
+			if strings.Contains(b, with) {
+				return b
+			}
+		}
+		t.Fatalf("the page has no code with %q", with)
+		return ""
+	}
+	for _, test := range []struct{ page, source string }{
+		{"sdk", find(t, blocks(t, "README.md", "    "), "get_node(ctx") + find(t, blocks(t, "README.md", "    "), "test \"")},
+		{"template", func() string {
+			all := blocks(t, "template/README.md", "        ")
+			return `const std = @import("std");
+const cloudlark = @import("cloudlark");
+const compute = cloudlark.compute;
+const Context = cloudlark.Context;
+const Config = struct { endpoint: []const u8 };
+pub const driver = cloudlark.Driver(.{ .name = "x", .version = "1",
+` + find(t, all, ".credentials") + `}, .{ .compute = Compute });
+` + find(t, all, "const Server = struct") + "const Compute = struct {\n" + find(t, all, "pub fn list_nodes") + `};
+test "list" {
+    var fixture: cloudlark.testing.Fixture = .init(&.{.{ .body = "{\"servers\":[{\"id\":7,\"name\":\"n\",\"status\":\"off\",\"created_at\":\"\"}]}" }});
+    defer fixture.deinit();
+    fixture.context().configuration = "{\"endpoint\":\"https://x\"}";
+    const page = try Compute.list_nodes(fixture.context(), .{});
+    try std.testing.expectEqual(.stopped, page.items[0].state.?);
+    _ = try driver.description_json(fixture.ctx.arena);
+}
+`
+		}()},
+	} {
+		t.Run(test.page, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "main.zig"), []byte(test.source), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			sdk, err := filepath.Abs("src/root.zig")
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustRun(t, dir, "test", "--cache-dir", dir, "--dep", "cloudlark", "-Mroot=main.zig", "-Mcloudlark="+sdk)
+			mustRun(t, dir, "build-exe", "-fno-entry", "-rdynamic", "-fno-emit-bin", "-target", "wasm32-freestanding", "-Osmall",
+				"--dep", "cloudlark", "-Mroot=main.zig", "-Mcloudlark="+sdk)
+		})
+	}
+}

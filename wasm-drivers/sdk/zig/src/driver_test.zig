@@ -185,3 +185,34 @@ test "clone" {
     try testing.expectEqualStrings("before", copy.created_at.?.rfc3339);
     try testing.expectEqualStrings("before", copy.extra.get("e").?.text);
 }
+
+test "every type of the contracts is read and written" {
+    @setEvalBranchQuota(10_000);
+    var arena: std.heap.ArenaAllocator = .init(testing.allocator);
+    defer arena.deinit();
+    var never = false;
+    _ = &never;
+    inline for (.{ compute, storage, cloudlark.lb, cloudlark.container }) |contract| {
+        inline for (contract.operations) |o| {
+            try testing.expectError(error.UnexpectedToken, cloudlark.json.parse(o.In, arena.allocator(), "[]"));
+            if (o.Out != void and never) {
+                const out: o.Out = undefined;
+                _ = try cloudlark.json.stringify(arena.allocator(), try cloudlark.clone(arena.allocator(), out));
+            }
+        }
+    }
+}
+
+test "times and bytes" {
+    var arena: std.heap.ArenaAllocator = .init(testing.allocator);
+    defer arena.deinit();
+    const T = struct { time: cloudlark.Time, bytes: cloudlark.Bytes };
+    try testing.expectEqualStrings(
+        \\{"time":"2024-02-29T23:59:58.007Z","bytes":"AP8B"}
+    , try cloudlark.json.stringify(arena.allocator(), T{ .time = .{ .unix_ms = 1709251198007 }, .bytes = .{ .data = "\x00\xff\x01" } }));
+    const got = try cloudlark.json.parse(T, arena.allocator(),
+        \\{"time":"2024-02-29T23:59:58Z","bytes":"AP8B"}
+    );
+    try testing.expectEqualStrings("2024-02-29T23:59:58Z", got.time.rfc3339);
+    try testing.expectEqualStrings("\x00\xff\x01", got.bytes.data);
+}

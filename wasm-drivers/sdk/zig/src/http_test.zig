@@ -38,6 +38,8 @@ test "a body that stays in the host" {
     const stream: cloudlark.Stream = .open(ctx, try fixture.body("0123456789"));
     const part = try stream.take(4);
     try testing.expectEqual(4, (try part.info()).length);
+    try testing.expectEqualStrings("a6669d7d", try part.digest(.crc32));
+    try testing.expectEqualStrings("eb62f6b9306db575c2d596b1279627a4", try part.digest(.md5));
     _ = try http.send(ctx, .{ .method = "PUT", .url = "https://x/1", .body = .{ .stream = part } });
     _ = try http.send(ctx, .{ .method = "PUT", .url = "https://x/2", .body = .{ .stream = stream } });
     try testing.expectEqualStrings("0123", fixture.requests.items[0].body);
@@ -62,4 +64,17 @@ test "errors of the provider and of the host" {
 
     try testing.expectError(error.Internal, (try http.send(ctx, .{ .url = "https://x" })).json(struct {}));
     try testing.expectError(error.Internal, http.send(ctx, .{ .url = "https://x" }));
+}
+
+test "checksums" {
+    var fixture: cloudlark.testing.Fixture = .init(&.{});
+    defer fixture.deinit();
+    const stream: cloudlark.Stream = .open(fixture.context(), try fixture.body("123456789"));
+    // The values that catalogues of checksums give for these digits.
+    try testing.expectEqualStrings("cbf43926", try stream.digest(.crc32));
+    try testing.expectEqualStrings("e3069283", try stream.digest(.crc32c));
+    try testing.expectEqualStrings("ae8b14860a799888", try stream.digest(.crc64nvme));
+    try testing.expectEqualStrings("25f9e794323b453885f5181f1b624d0b", try stream.digest(.md5));
+    try testing.expectEqualStrings("f7c3bc1d808e04732adf679965ccc34ca7ae3441", try stream.digest(.sha1));
+    try testing.expectEqualStrings("15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225", try stream.digest(.sha256));
 }

@@ -161,8 +161,39 @@ pub const fake = struct {
         return f.add(taken);
     }
 
-    pub fn stream_digest(_: i32, _: [*]const u8, _: usize, _: [*]u8, _: usize) i32 {
-        return -1;
+    pub fn stream_digest(handle: i32, alg_ptr: [*]const u8, alg_len: usize, ptr: [*]u8, cap: usize) i32 {
+        const f = current orelse return -1;
+        const t = f.thing(handle) orelse return -1;
+        const algorithm = std.meta.stringToEnum(types.Algorithm, alg_ptr[0..alg_len]) orelse return -1;
+        var buffer: [64]u8 = undefined;
+        const sum = switch (algorithm) {
+            .crc32 => crc(std.hash.crc.@"CRC-32/ISO-HDLC", &buffer, t.data.items),
+            .crc32c => crc(std.hash.crc.@"CRC-32/ISCSI", &buffer, t.data.items),
+            .crc64nvme => crc(Crc64Nvme, &buffer, t.data.items),
+            .md5 => hex(std.crypto.hash.Md5, &buffer, t.data.items),
+            .sha1 => hex(std.crypto.hash.Sha1, &buffer, t.data.items),
+            .sha256 => hex(std.crypto.hash.sha2.Sha256, &buffer, t.data.items),
+        };
+        return copy(sum, ptr, cap);
+    }
+
+    const Crc64Nvme = std.hash.crc.Generic(u64, .{
+        .polynomial = 0xad93d23594c93659,
+        .initial = 0xffffffffffffffff,
+        .reflect_input = true,
+        .reflect_output = true,
+        .xor_output = 0xffffffffffffffff,
+    });
+
+    fn crc(comptime Crc: type, buffer: []u8, data: []const u8) []const u8 {
+        const sum = Crc.hash(data);
+        return std.fmt.bufPrint(buffer, "{x:0>[1]}", .{ sum, @sizeOf(@TypeOf(sum)) * 2 }) catch unreachable;
+    }
+
+    fn hex(comptime Hash: type, buffer: []u8, data: []const u8) []const u8 {
+        var sum: [Hash.digest_length]u8 = undefined;
+        Hash.hash(data, &sum, .{});
+        return std.fmt.bufPrint(buffer, "{x}", .{&sum}) catch unreachable;
     }
 
     pub fn stream_read(handle: i32, ptr: [*]u8, cap: usize) i32 {
