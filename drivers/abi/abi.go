@@ -5,6 +5,7 @@
 package abi
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -147,7 +148,7 @@ func (e *Error) Op() *op.Error {
 		out.Message = "the driver does not say why"
 	}
 	if !slices.Contains(op.Kinds, e.Kind) {
-		out.Kind, out.Message = op.Internal, "an error of the unknown kind "+string(e.Kind)+": "+out.Message
+		out.Kind, out.Message = op.Internal, fmt.Sprintf("an error of the unknown kind %.40s: %s", e.Kind, out.Message)
 	}
 	return out
 }

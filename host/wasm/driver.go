@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cloudlark/cloudlark/drivers/abi"
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -224,9 +225,25 @@ func (d *driver) send(ctx context.Context, c *call, r *op.Request, answer *abi.A
 		return op.Errorf(op.Internal, "the driver's answer goes on after its end")
 	}
 	if answer.Error != nil {
-		return answer.Error.Op()
+		e := answer.Error.Op()
+		e.Message, e.Code, e.RequestID = clean(e.Message, 4<<10), clean(e.Code, 200), clean(e.RequestID, 200)
+		return e
 	}
 	return nil
+}
+
+// clean is text of a guest as an error has it: of bounded length, and nothing
+// that a terminal would obey.
+func clean(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
 }
 
 // replaced reports whether the JSON encoder met text that is not UTF-8: it

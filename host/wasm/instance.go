@@ -23,7 +23,7 @@ type instance struct {
 	mod         api.Module
 	alloc, main api.Function
 	memory      api.Memory
-	errors      *logWriter // what it wrote to its standard error
+	out, errors *logWriter // its standard output and error
 	now         atomic.Pointer[call]
 	stack       [2]uint64
 	used        time.Time
@@ -40,8 +40,9 @@ func (i *instance) current() *call {
 func newInstance(ctx context.Context, rt wazero.Runtime, code wazero.CompiledModule, c *call, grace time.Duration) (*instance, error) {
 	i := &instance{}
 	i.errors = &logWriter{i: i, level: slog.LevelWarn}
+	i.out = &logWriter{i: i, level: slog.LevelDebug}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdout(&logWriter{i: i, level: slog.LevelDebug}).WithStderr(i.errors).
+		WithStdout(i.out).WithStderr(i.errors).
 		WithRandSource(rand.Reader).WithSysWalltime().WithSysNanotime().WithNanosleep(i.nanosleep).
 		WithOsyield(func() {})
 	c.ctx = ctx
@@ -87,6 +88,8 @@ func (i *instance) nanosleep(ns int64) {
 func (i *instance) guarded(ctx context.Context, c *call, grace time.Duration, f func(context.Context) error) error {
 	i.now.Store(c)
 	defer i.now.Store(nil)
+	defer i.out.flush()
+	defer i.errors.flush() // a line that has no end is not the next call's
 	i.errors.first = ""
 	// wazero ends an instance whose context ends: so it gets one that ends later.
 	hard, end := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), callKey{}, c))

@@ -297,10 +297,18 @@ func (p *pool) close() error {
 	return p.rt.Close(context.Background())
 }
 
-// depth refuses JSON that is nested deeper than anybody needs: who reads it
-// recursively should not be led to the end of the stack.
+// Values in a message: two bytes can be one of many hundred in the host's memory.
+const (
+	maxValues = 1 << 20
+	maxItems  = 100_000 // in one list
+)
+
+// depth refuses JSON that is nested deeper than anybody needs, or has more
+// values: who reads it recursively should not be led to the end of the stack,
+// nor of memory.
 func depth(data []byte) error {
 	level, quoted := 0, false
+	values, items := 0, [maxDepth + 1]int{}
 	for i := 0; i < len(data); i++ {
 		switch b := data[i]; {
 		case quoted:
@@ -316,8 +324,16 @@ func depth(data []byte) error {
 			if level++; level > maxDepth {
 				return fmt.Errorf("it is nested more than %d deep", maxDepth)
 			}
+			items[level] = 0
 		case b == '}' || b == ']':
-			level--
+			level = max(0, level-1)
+		case b == ',':
+			if values++; values >= maxValues {
+				return fmt.Errorf("it has more than %d values", maxValues)
+			}
+			if items[level]++; items[level] >= maxItems {
+				return fmt.Errorf("it has a list of more than %d items", maxItems)
+			}
 		}
 	}
 	return nil
