@@ -26,6 +26,7 @@ type call struct {
 	requests int
 	lines    int
 	holding  int64 // bytes of held
+	spare    spare // memory for the next
 	spooled  int64
 	failed   *abi.Error // why the last import failed
 	running  sync.WaitGroup
@@ -92,7 +93,8 @@ func (c *call) drop(handle int32) bool {
 		c.spooled -= t.size
 		t.release()
 	case *held:
-		c.holding -= int64(len(t.data))
+		c.holding -= int64(cap(t.data))
+		t.release()
 	}
 	delete(c.things, handle)
 	return true

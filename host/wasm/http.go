@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -54,12 +55,13 @@ func (x *exchange) release() {
 	})
 }
 
-// A payload is a request's body. It is read once, unless again is there.
+// A payload is a request's body: one of a source, which can be read once,
+// memory, and a spool.
 type payload struct {
 	source *source
 	data   []byte // in memory
+	held   *held  // that which data is of, if it was taken
 	spool  *spool
-	again  bool
 }
 
 func (p payload) reader() (io.Reader, int64) {
@@ -105,8 +107,14 @@ func (c *call) begin(message []byte, body payload) (int32, error) {
 		context.AfterFunc(c.ctx, func() { time.AfterFunc(c.limits.Grace, func() { cancel(context.Cause(c.ctx)) }) })
 	}
 	x := &exchange{cancel: cancel, done: make(chan struct{}), late: s.Cleanup}
+	if body.held != nil {
+		body.held.use()
+	}
 	c.running.Go(func() {
 		defer close(x.done)
+		if body.held != nil {
+			defer body.held.release()
+		}
 		stop := func() bool { return true }
 		if s.TimeoutMS > 0 {
 			stop = time.AfterFunc(time.Duration(s.TimeoutMS)*time.Millisecond, func() {
@@ -284,6 +292,7 @@ func (n *network) once(ctx context.Context, s abi.Send, u *url.URL, body payload
 	var content io.Reader
 	if reader != nil {
 		counted = newSource(reader, length)
+		counted.summed = body.held != nil
 		content = struct{ io.Reader }{counted}
 	}
 	r, err := http.NewRequestWithContext(ctx, s.Method, u.String(), content)
@@ -318,6 +327,11 @@ func (n *network) once(ctx context.Context, s abi.Send, u *url.URL, body payload
 	var sent abi.Info
 	if counted != nil {
 		counted.leave() // the transport may still be at it when the answer came early
+		if counted.summed {
+			if counted.crc = body.held.crc; counted.moved < length {
+				counted.crc = crc32.Checksum(body.data[:counted.moved], castagnoli)
+			}
+		}
 		sent = counted.info(false)
 	}
 	if err != nil {

@@ -127,7 +127,7 @@ func httpSend(c *call, m guestMemory, args []uint64) (int32, error) {
 		case *source:
 			body = payload{source: t}
 		case *held:
-			body = payload{data: t.data}
+			body = payload{data: t.data, held: t}
 		case *spool:
 			body = payload{spool: t}
 		case *exchange: // the body of a response, on its way from one provider's server to another
@@ -206,12 +206,12 @@ func streamTake(c *call, _ guestMemory, args []uint64) (int32, error) {
 	if c.holding+n > c.limits.Held {
 		return 0, op.Errorf(op.Internal, "the driver holds more than %d bytes of bodies in one call", c.limits.Held)
 	}
-	data, err := s.take(n)
+	data, crc, err := s.take(n, c.spare.take())
 	if err != nil {
 		return 0, bodyError(err)
 	}
-	c.holding += int64(len(data))
-	return c.add(&held{data}), nil
+	c.holding += int64(cap(data))
+	return c.add((&held{data: data, crc: crc, spare: &c.spare}).use()), nil
 }
 
 // readable is the source behind a handle.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/abi"
@@ -63,6 +64,7 @@ type source struct {
 	ahead  []byte // looked at, not yet taken
 	err    error  // after what is ahead
 	gone   bool   // nobody may read any more
+	summed bool   // the checksum is known: crc is not kept
 }
 
 func newSource(r io.Reader, length int64) *source { return &source{r: r, length: length} }
@@ -88,23 +90,72 @@ func (s *source) read(p []byte) (n int, err error) {
 		n, s.err = s.r.Read(p)
 	}
 	s.moved += int64(n)
-	s.crc = crc32.Update(s.crc, castagnoli, p[:n])
+	if !s.summed {
+		s.crc = crc32.Update(s.crc, castagnoli, p[:n])
+	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, s.err
 }
 
-// take reads the next n bytes, fewer at the end.
-func (s *source) take(n int64) ([]byte, error) {
-	var b bytes.Buffer
+// take reads the next n bytes, fewer at the end, and says their CRC-32C. They
+// are in buf if that is of the size.
+func (s *source) take(n int64, buf []byte) ([]byte, uint32, error) {
 	s.mu.Lock()
+	before, room := s.crc, min(n, firstRoom)
 	if s.length >= 0 {
-		b.Grow(int(max(0, min(n, s.length-s.moved))) + bytes.MinRead)
+		room = min(n, max(0, s.length-s.moved)+1) // to see the end without more
 	}
 	s.mu.Unlock()
-	_, err := b.ReadFrom(io.LimitReader(s, n))
-	return b.Bytes(), err
+	b := buf[:0]
+	if int64(cap(b)) < room || int64(cap(b)) > 2*n {
+		b = make([]byte, 0, room)
+	}
+	for int64(len(b)) < n {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, int(min(n, 2*int64(len(b))))-len(b))
+		}
+		m, err := s.Read(b[len(b):min(int64(cap(b)), n)])
+		b = b[:len(b)+m]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return b, s.crc ^ crcShift(before, int64(len(b))), nil
+}
+
+const firstRoom = 512 << 10 // for a part of a body of unknown length
+
+// crcShift is the part that a body's beginning has in the CRC-32C of the whole:
+// that of the whole is that of the rest, with sum shifted by its n bytes.
+func crcShift(sum uint32, n int64) uint32 {
+	// Polynomials modulo Castagnoli's, the lowest power in the highest bit.
+	times := func(a, b uint32) (p uint32) {
+		for ; a != 0; a <<= 1 {
+			if a&(1<<31) != 0 {
+				p ^= b
+			}
+			if b&1 != 0 {
+				b = b>>1 ^ crc32.Castagnoli
+			} else {
+				b >>= 1
+			}
+		}
+		return p
+	}
+	for power := uint32(1) << 23; n != 0; n >>= 1 { // x to the 8, 16, 32 …
+		if n&1 != 0 {
+			sum = times(power, sum)
+		}
+		power = times(power, power)
+	}
+	return sum
 }
 
 // peek reports whether there are no more bytes.
@@ -138,12 +189,40 @@ func (s *source) leave() {
 	s.gone = true
 }
 
-// held is bytes in the host's memory: a part that was taken.
-type held struct{ data []byte }
+// held is bytes in the host's memory: a part that was taken. The memory serves
+// the next part when neither the guest nor a request uses this one.
+type held struct {
+	data  []byte
+	crc   uint32
+	uses  atomic.Int32
+	spare *spare
+}
+
+// A spare is the memory of a part that nobody uses any more, until somebody does.
+type spare struct{ atomic.Pointer[[]byte] }
+
+func (s *spare) take() []byte {
+	if b := s.Swap(nil); b != nil {
+		return *b
+	}
+	return nil
+}
+
+// use says that somebody reads the bytes until release.
+func (h *held) use() *held {
+	h.uses.Add(1)
+	return h
+}
+
+func (h *held) release() {
+	if h.uses.Add(-1) == 0 {
+		h.spare.Store(&h.data)
+	}
+}
 
 func (h *held) info() abi.Info {
 	n := int64(len(h.data))
-	return abi.Info{Length: n, Moved: n, CRC32C: hexCRC(crc32.Checksum(h.data, castagnoli)), End: true}
+	return abi.Info{Length: n, Moved: n, CRC32C: hexCRC(h.crc), End: true}
 }
 
 // A spool is what a guest writes: in memory, then in a file that has no name.
