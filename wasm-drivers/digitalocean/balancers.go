@@ -3,6 +3,7 @@ package digitalocean
 import (
 	"context"
 	"iter"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -85,6 +86,11 @@ func protocolOf(r forwardingRule) lb.Protocol {
 
 // forwarding is the one rule that a balancer of the contract has.
 func forwarding(protocol lb.Protocol, port, memberPort int, certificate string) (forwardingRule, error) {
+	for _, p := range []int{port, memberPort} {
+		if p < 1 || p > 65535 {
+			return forwardingRule{}, op.Errorf(op.InvalidArgument, "port: there is no port %d", p)
+		}
+	}
 	r := forwardingRule{EntryProtocol: string(protocol), EntryPort: port, TargetProtocol: string(protocol), TargetPort: memberPort}
 	switch protocol {
 	case lb.TLS:
@@ -105,6 +111,11 @@ func forwarding(protocol lb.Protocol, port, memberPort int, certificate string) 
 func checkOf(h *lb.HealthCheck, memberPort int) (*healthCheck, error) {
 	if h == nil {
 		return nil, nil
+	}
+	for name, v := range map[string]int{"interval": h.Interval, "timeout": h.Timeout, "healthy_threshold": h.HealthyThreshold, "unhealthy_threshold": h.UnhealthyThreshold} {
+		if v < 1 {
+			return nil, op.Errorf(op.InvalidArgument, "health_check: %s is at least 1, not %d", name, v)
+		}
 	}
 	out := &healthCheck{Protocol: string(h.Protocol), Port: h.Port, Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, Unhealthy: h.UnhealthyThreshold, Healthy: h.HealthyThreshold}
 	switch h.Protocol {
@@ -206,6 +217,8 @@ func members(in lb.CreateBalancer) (ids []int, port int, err error) {
 		switch {
 		case m.IP != "":
 			return nil, 0, op.Errorf(op.InvalidArgument, "members: a load balancer's members are nodes, not addresses")
+		case m.Node == "":
+			return nil, 0, op.Errorf(op.InvalidArgument, "members: a member without a node")
 		case m.Weight > 1:
 			return nil, 0, op.Errorf(op.InvalidArgument, "members: DigitalOcean's have no weights")
 		case m.Port != 0 && port != 0 && m.Port != port:
@@ -231,20 +244,13 @@ func (c *client) isDroplet(ctx context.Context, id int) error {
 	return gone(c.do(ctx, http.MethodGet, path("droplets", strconv.Itoa(id)), nil, nil, nil), "node", strconv.Itoa(id))
 }
 
-// UpdateBalancer sends the whole balancer, as the API wants it.
-func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) error {
+// put changes a balancer: the API wants the whole of it.
+func (d *lbDriver) put(ctx context.Context, b balancer, changes map[string]any) error {
 	var answer struct {
 		Balancer map[string]any `json:"load_balancer"`
 	}
-	if err := d.do(ctx, http.MethodGet, path("load_balancers", in.Balancer), nil, nil, &answer); err != nil {
-		return gone(err, "balancer", in.Balancer)
-	}
-	b, err := d.balancer(ctx, in.Balancer)
-	if err != nil {
-		return err
-	}
-	if in.Algorithm != "" && in.Algorithm != lb.RoundRobin {
-		return op.Errorf(op.InvalidArgument, "algorithm: DigitalOcean has round_robin alone, not %s", in.Algorithm)
+	if err := d.do(ctx, http.MethodGet, path("load_balancers", b.ID), nil, nil, &answer); err != nil {
+		return gone(err, "balancer", b.ID)
 	}
 	whole := answer.Balancer
 	for _, name := range []string{"id", "ip", "ipv6", "status", "created_at", "size", "algorithm"} { // its own, or outdated
@@ -256,8 +262,21 @@ func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) err
 	} else {
 		delete(whole, "droplet_ids")
 	}
+	maps.Copy(whole, changes)
+	return gone(d.do(ctx, http.MethodPut, path("load_balancers", b.ID), nil, whole, nil), "balancer", b.ID)
+}
+
+func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) error {
+	b, err := d.balancer(ctx, in.Balancer)
+	if err != nil {
+		return err
+	}
+	if in.Algorithm != "" && in.Algorithm != lb.RoundRobin {
+		return op.Errorf(op.InvalidArgument, "algorithm: DigitalOcean has round_robin alone, not %s", in.Algorithm)
+	}
+	changes := map[string]any{}
 	if in.Name != "" {
-		whole["name"] = in.Name
+		changes["name"] = in.Name
 	}
 	port := 0
 	if len(b.Rules) > 0 {
@@ -267,7 +286,7 @@ func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) err
 		if in.Port != 0 {
 			rule.EntryPort = in.Port
 		}
-		if in.Protocol != "" || in.Certificate != "" {
+		if in.Port != 0 || in.Protocol != "" || in.Certificate != "" {
 			protocol, certificate := in.Protocol, in.Certificate
 			if protocol == "" {
 				protocol = protocolOf(old)
@@ -279,14 +298,14 @@ func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) err
 				return err
 			}
 		}
-		whole["forwarding_rules"] = append([]forwardingRule{rule}, b.Rules[1:]...)
+		changes["forwarding_rules"] = append([]forwardingRule{rule}, b.Rules[1:]...)
 	}
 	if check, err := checkOf(in.HealthCheck, port); err != nil {
 		return err
 	} else if check != nil {
-		whole["health_check"] = check
+		changes["health_check"] = check
 	}
-	return gone(d.do(ctx, http.MethodPut, path("load_balancers", in.Balancer), nil, whole, nil), "balancer", in.Balancer)
+	return d.put(ctx, b, changes)
 }
 
 func (d *lbDriver) DestroyBalancer(ctx context.Context, in lb.DestroyBalancer) error {
@@ -326,8 +345,11 @@ func (d *lbDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Balancer
 		return lb.Member{}, err
 	}
 	m := b.member(id)
+	other := in.Port != 0 && in.Port != m.Port
 	switch {
-	case in.Port != 0 && in.Port != m.Port:
+	case in.Port < 0 || in.Port > 65535:
+		return lb.Member{}, op.Errorf(op.InvalidArgument, "port: there is no port %d", in.Port)
+	case other && len(b.DropletIDs) > 0:
 		return lb.Member{}, op.Errorf(op.InvalidArgument, "port: this balancer's members have the port %d", m.Port)
 	case in.Weight > 1:
 		return lb.Member{}, op.Errorf(op.InvalidArgument, "weight: DigitalOcean's members have none")
@@ -338,6 +360,13 @@ func (d *lbDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Balancer
 	for _, have := range b.DropletIDs {
 		if have == id {
 			return lb.Member{}, op.Errorf(op.AlreadyExists, "the node %d is a member already", id)
+		}
+	}
+	if other { // the first member says which port they have
+		m.Port = in.Port
+		b.Rules[0].TargetPort = in.Port
+		if err := d.put(ctx, b, map[string]any{"forwarding_rules": b.Rules}); err != nil {
+			return lb.Member{}, err
 		}
 	}
 	return m, d.do(ctx, http.MethodPost, path("load_balancers", in.Balancer, "droplets"), nil, map[string]any{"droplet_ids": []int{id}}, nil)

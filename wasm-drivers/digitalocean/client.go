@@ -121,7 +121,7 @@ func kindOf(status int, message string) op.Kind {
 		return op.QuotaExceeded
 	case has("already exists", "already in use on your account", "duplicate"):
 		return op.AlreadyExists
-	case status == http.StatusConflict, has("powered", "must be off", "pending event", "already attached", "not attached", "in use", "has members", "currently", "locked"):
+	case status == http.StatusConflict, has("powered", "must be off", "pending event", "already attached", "not attached", "in use", "with members", "currently", "locked"):
 		return op.Conflict
 	case status == http.StatusForbidden:
 		return op.PermissionDenied

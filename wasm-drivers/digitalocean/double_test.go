@@ -390,7 +390,7 @@ func (d *double) createDroplets(w http.ResponseWriter, r *http.Request) {
 			v4 = append(v4, object{"ip_address": fmt.Sprintf("198.51.%d.%d", n/250%250, n%250+1), "netmask": "255.255.240.0", "gateway": "198.51.0.1", "type": "public"})
 		}
 		x := object{"id": n, "name": name, "memory": size["memory"], "vcpus": size["vcpus"], "disk": size["disk"], "locked": false, "status": "new", "created_at": now(),
-			"features": []string{"droplet_agent"}, "backup_ids": []int{}, "snapshot_ids": []int{}, "next_backup_window": nil, "image": image, "volume_ids": []string{}, "size": size, "size_slug": size["slug"],
+			"features": []string{"droplet_agent"}, "backup_ids": []int{}, "snapshot_ids": []int{}, "next_backup_window": object{"start": now(), "end": now()}, "image": image, "volume_ids": []string{}, "size": size, "size_slug": size["slug"],
 			"networks": object{"v4": v4, "v6": []object{}}, "region": d.find("regions", "slug", region), "tags": tags, "vpc_uuid": vpc}
 		d.tables["droplets"] = append(d.tables["droplets"], x)
 		made = append(made, x)

@@ -78,12 +78,42 @@ func (d *computeDriver) node(x droplet) compute.Node {
 	return n
 }
 
-// ListNodes does not tell which firewalls guard a droplet: that is a request a droplet.
 func (d *computeDriver) ListNodes(ctx context.Context, _ compute.ListNodes) iter.Seq2[compute.Node, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Node, string, error) {
 		items, next, err := list[droplet](ctx, d.client, "/v2/droplets", nil, "droplets", cursor)
-		return convert(items, d.node), next, err
+		nodes := convert(items, d.node)
+		if err == nil && len(nodes) > 0 {
+			err = d.complete(ctx, nodes)
+		}
+		return nodes, next, err
 	})
+}
+
+// complete adds what the API tells of firewalls and reserved IPs, not of
+// droplets: two requests more, however many nodes there are.
+func (d *computeDriver) complete(ctx context.Context, nodes []compute.Node) error {
+	firewalls, err := every[firewall](ctx, d.client, "/v2/firewalls", nil, "firewalls")
+	if err != nil {
+		return err
+	}
+	addresses, err := every[reservedIP](ctx, d.client, "/v2/reserved_ips", nil, "reserved_ips")
+	if err != nil {
+		return err
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		for _, f := range firewalls {
+			if slices.ContainsFunc(f.DropletIDs, func(id int) bool { return strconv.Itoa(id) == n.ID }) {
+				n.SecurityGroups = append(n.SecurityGroups, f.ID)
+			}
+		}
+		for _, a := range addresses {
+			if a.node() == n.ID && !slices.Contains(n.PublicIPs, a.IP) {
+				n.PublicIPs = append(n.PublicIPs, a.IP)
+			}
+		}
+	}
+	return nil
 }
 
 func (d *computeDriver) GetNode(ctx context.Context, in compute.GetNode) (compute.Node, error) {
@@ -91,15 +121,9 @@ func (d *computeDriver) GetNode(ctx context.Context, in compute.GetNode) (comput
 	if err != nil {
 		return compute.Node{}, err
 	}
-	n := d.node(x)
-	firewalls, err := every[firewall](ctx, d.client, path("droplets", in.Node, "firewalls"), nil, "firewalls")
-	if err != nil {
-		return compute.Node{}, gone(err, "node", in.Node)
-	}
-	for _, f := range firewalls {
-		n.SecurityGroups = append(n.SecurityGroups, f.ID)
-	}
-	return n, nil
+	nodes := []compute.Node{d.node(x)}
+	err = d.complete(ctx, nodes)
+	return nodes[0], err
 }
 
 func (d *computeDriver) droplet(ctx context.Context, id string) (droplet, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"strconv"
 
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -71,18 +72,22 @@ type reservedIP struct {
 	Project string   `json:"project_id"`
 }
 
-func (d *computeDriver) address(r reservedIP) compute.Address {
-	a := compute.Address{ID: r.IP, IP: r.IP, Location: r.Region.Slug, Extra: map[string]any{"locked": r.Locked, "project_id": r.Project}}
-	if r.Droplet != nil && r.Droplet.ID != 0 {
-		a.Node = d.node(*r.Droplet).ID
+// node is the id of the droplet that the address leads to, empty if to none.
+func (r reservedIP) node() string {
+	if r.Droplet == nil || r.Droplet.ID == 0 {
+		return ""
 	}
-	return a
+	return strconv.Itoa(r.Droplet.ID)
+}
+
+func address(r reservedIP) compute.Address {
+	return compute.Address{ID: r.IP, IP: r.IP, Node: r.node(), Location: r.Region.Slug, Extra: map[string]any{"locked": r.Locked, "project_id": r.Project}}
 }
 
 func (d *computeDriver) ListAddresses(ctx context.Context, _ compute.ListAddresses) iter.Seq2[compute.Address, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Address, string, error) {
 		items, next, err := list[reservedIP](ctx, d.client, "/v2/reserved_ips", nil, "reserved_ips", cursor)
-		return convert(items, d.address), next, err
+		return convert(items, address), next, err
 	})
 }
 
@@ -101,7 +106,7 @@ func (d *computeDriver) AllocateAddress(ctx context.Context, in compute.Allocate
 		IP reservedIP `json:"reserved_ip"`
 	}
 	err := d.do(ctx, http.MethodPost, "/v2/reserved_ips", nil, map[string]any{"region": region}, &answer)
-	return d.address(answer.IP), err
+	return address(answer.IP), err
 }
 
 func (d *computeDriver) reserved(ctx context.Context, ip string) (reservedIP, error) {
@@ -134,7 +139,7 @@ func (d *computeDriver) DisassociateAddress(ctx context.Context, in compute.Disa
 	if err != nil {
 		return err
 	}
-	if d.address(r).Node == "" {
+	if r.node() == "" {
 		return op.Errorf(op.Conflict, "the address %s leads nowhere", in.Address)
 	}
 	return d.act(ctx, path("reserved_ips", in.Address, "actions"), map[string]any{"type": "unassign"})
@@ -146,7 +151,7 @@ func (d *computeDriver) ReleaseAddress(ctx context.Context, in compute.ReleaseAd
 	if err != nil {
 		return err
 	}
-	if node := d.address(r).Node; node != "" {
+	if node := r.node(); node != "" {
 		return op.Errorf(op.Conflict, "the address %s leads to the node %s", in.Address, node)
 	}
 	return gone(d.do(ctx, http.MethodDelete, path("reserved_ips", in.Address), nil, nil, nil), "address", in.Address)
