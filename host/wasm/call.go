@@ -17,6 +17,8 @@ import (
 type call struct {
 	caller context.Context // who called; what is handed over lives as long
 	ctx    context.Context // ends with the call, or when it is given up
+	hard   context.Context // ends when the instance is ended, wherever it is
+	closed context.Context // ends when the module is closed; nil for describe
 	net    *network        // nil for a call that is granted nothing: describe
 	limits Limits
 	log    *slog.Logger
@@ -26,10 +28,12 @@ type call struct {
 	requests int
 	lines    int
 	holding  int64 // bytes of held
+	spools   int   // that are open
 	spare    spare // memory for the next
 	spooled  int64
 	failed   *abi.Error // why the last import failed
 	running  sync.WaitGroup
+	over     []io.Closer // what was handed over
 
 	complaint string // the last error that the guest logged: a panic, perhaps
 }
@@ -46,6 +50,56 @@ func (c *call) add(thing any) int32 {
 	c.next++
 	c.things[c.next] = thing
 	return c.next
+}
+
+const (
+	maxHandles = 4096 // open at a time, or twice as many as the call may make requests
+	maxSpools  = 256  // open at a time: each may have a file, and 1 MiB of memory
+)
+
+// room refuses one handle more than a call can need.
+func (c *call) room() error {
+	if most := max(maxHandles, 2*c.limits.Requests); len(c.things) >= most {
+		return op.Errorf(op.Internal, "the driver has %d handles open in one call: it must close those that it is done with", most)
+	}
+	return nil
+}
+
+// reserve refuses n bytes more of bodies in memory than a call may hold.
+func (c *call) reserve(n int64) error {
+	if c.holding+n > c.limits.Held {
+		for _, thing := range c.things { // what was sent meanwhile is not held any more
+			if x, ok := thing.(*exchange); ok && x.over() {
+				c.let(x)
+			}
+		}
+	}
+	if c.holding+n > c.limits.Held {
+		return op.Errorf(op.Internal, "the driver holds more than %d bytes of bodies in one call", c.limits.Held)
+	}
+	return nil
+}
+
+// keep counts what a handle or a request has in memory, once for all of them.
+func (c *call) keep(h *held) *held {
+	if h.keepers++; h.keepers == 1 {
+		c.holding += int64(cap(h.data))
+	}
+	return h
+}
+
+func (c *call) unkeep(h *held) {
+	if h.keepers--; h.keepers == 0 {
+		c.holding -= int64(cap(h.data))
+	}
+}
+
+// let lets go of the body that a request has sent.
+func (c *call) let(x *exchange) {
+	if x.memory != nil {
+		c.unkeep(x.memory)
+		x.memory = nil
+	}
 }
 
 // hold makes a body of the arguments a stream.
@@ -67,19 +121,30 @@ func (c *call) handOver(s *abi.Stream) (io.ReadCloser, error) {
 		if err := t.wait(c.caller); err != nil {
 			return nil, err
 		}
-		d, err := newDownload(c.caller, s, t.body, t.release)
-		if err == nil {
-			delete(c.things, s.Handle)
-		}
-		return d, err
+		t.unbind()
+		return c.download(s, t.body, t.release)
 	case *spool:
-		d, err := newDownload(c.caller, s, t.reader(), t.release)
-		if err == nil {
-			delete(c.things, s.Handle)
-		}
-		return d, err
+		r, _ := t.reader()
+		return c.download(s, r, t.release)
 	}
 	return nil, fmt.Errorf("there is no body with the handle %d", s.Handle)
+}
+
+func (c *call) download(s *abi.Stream, r io.Reader, release func()) (io.ReadCloser, error) {
+	d, err := newDownload(c.caller, s, r, release)
+	if err != nil {
+		return nil, err
+	}
+	delete(c.things, s.Handle)
+	c.over = append(c.over, d)
+	return d, nil
+}
+
+// takeBack closes what was handed over, when the answer that it is in is refused.
+func (c *call) takeBack() {
+	for _, body := range c.over {
+		_ = body.Close()
+	}
 }
 
 // drop releases a thing.
@@ -89,11 +154,13 @@ func (c *call) drop(handle int32) bool {
 		return false
 	case *exchange:
 		t.release()
+		c.let(t)
 	case *spool:
 		c.spooled -= t.size
+		c.spools--
 		t.release()
 	case *held:
-		c.holding -= int64(cap(t.data))
+		c.unkeep(t)
 		t.release()
 	}
 	delete(c.things, handle)

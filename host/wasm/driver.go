@@ -94,9 +94,11 @@ func (d *driver) Invoke(ctx context.Context, r *op.Request) (any, error) {
 		return nil, err
 	}
 	if err := done(); err != nil {
+		c.takeBack()
 		return nil, op.Errorf(op.Internal, "the driver's answer: %w", err)
 	}
 	if err := checkAnswer(r.Op, out.Elem()); err != nil {
+		c.takeBack()
 		return nil, err
 	}
 	return out.Elem().Interface(), nil

@@ -27,8 +27,20 @@ type exchange struct {
 	resp   *http.Response
 	body   *source // the response's
 	sent   abi.Info
-	late   bool // goes on for a while when the call is given up
+	late   bool        // goes on for a while when the call is given up
+	memory *held       // the request's body, until it is known to be sent
+	unbind func() bool // from the module's end
 	once   sync.Once
+}
+
+// over reports whether the request was answered, or failed.
+func (x *exchange) over() bool {
+	select {
+	case <-x.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // wait waits for the response's head.
@@ -47,6 +59,7 @@ func (x *exchange) wait(ctx context.Context) error {
 // release ends the request, wherever it is.
 func (x *exchange) release() {
 	x.once.Do(func() {
+		x.unbind()
 		x.cancel(context.Canceled)
 		<-x.done
 		if x.resp != nil {
@@ -67,12 +80,9 @@ type payload struct {
 func (p payload) reader() (io.Reader, int64) {
 	switch {
 	case p.source != nil:
-		if p.source.length >= 0 {
-			return p.source, p.source.length - p.source.moved
-		}
-		return p.source, -1
+		return p.source, p.source.left()
 	case p.spool != nil:
-		return p.spool.reader(), p.spool.size
+		return p.spool.reader()
 	case len(p.data) > 0:
 		return bytes.NewReader(p.data), int64(len(p.data))
 	}
@@ -84,7 +94,7 @@ func (p payload) reader() (io.Reader, int64) {
 var forbidden = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "Te", "Trailer", "Keep-Alive"}
 
 // begin checks a request and sends it on its way.
-func (c *call) begin(message []byte, body payload) (int32, error) {
+func (c *call) begin(message []byte, body payload, memory *held) (int32, error) {
 	if c.net == nil {
 		return 0, c.denied("http_send")
 	}
@@ -100,13 +110,13 @@ func (c *call) begin(message []byte, body payload) (int32, error) {
 	}
 	parent := c.caller
 	if s.Cleanup {
-		parent = context.WithoutCancel(c.caller)
+		parent = c.hard
 	}
 	ctx, cancel := context.WithCancelCause(parent)
-	if s.Cleanup {
-		context.AfterFunc(c.ctx, func() { time.AfterFunc(c.limits.Grace, func() { cancel(context.Cause(c.ctx)) }) })
+	x := &exchange{cancel: cancel, done: make(chan struct{}), late: s.Cleanup, memory: memory, unbind: func() bool { return true }}
+	if !s.Cleanup {
+		x.unbind = context.AfterFunc(c.closed, func() { cancel(context.Cause(c.closed)) })
 	}
-	x := &exchange{cancel: cancel, done: make(chan struct{}), late: s.Cleanup}
 	if body.held != nil {
 		body.held.use()
 	}
@@ -181,7 +191,7 @@ func (n *network) check(s abi.Send) error {
 	if _, err := n.parse(s.URL); err != nil {
 		return err
 	}
-	if s.Method == "CONNECT" || s.Method == "TRACE" {
+	if strings.EqualFold(s.Method, "CONNECT") || strings.EqualFold(s.Method, "TRACE") {
 		return op.Errorf(op.PermissionDenied, "the method %s is not there", s.Method)
 	}
 	if !slices.Contains([]string{"", "follow", "manual"}, s.Redirect) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"time"
 
@@ -121,13 +122,17 @@ func httpSend(c *call, m guestMemory, args []uint64) (int32, error) {
 	if len(inline) > c.limits.Message {
 		return 0, op.Errorf(op.Internal, "http_send: the body has more than %d bytes: send it as a stream", c.limits.Message)
 	}
-	body := payload{data: append([]byte(nil), inline...)}
+	if err := c.room(); err != nil {
+		return 0, err
+	}
+	var body payload
+	var memory *held
 	if handle := int32(args[4]); handle != 0 {
 		switch t := c.things[handle].(type) {
 		case *source:
 			body = payload{source: t}
 		case *held:
-			body = payload{data: t.data, held: t}
+			body, memory = payload{data: t.data, held: t}, c.keep(t)
 		case *spool:
 			body = payload{spool: t}
 		case *exchange: // the body of a response, on its way from one provider's server to another
@@ -138,8 +143,18 @@ func httpSend(c *call, m guestMemory, args []uint64) (int32, error) {
 		default:
 			return 0, noHandle(handle)
 		}
+	} else if len(inline) > 0 && c.net != nil {
+		if err := c.reserve(int64(len(inline))); err != nil {
+			return 0, err
+		}
+		memory = c.keep(&held{data: bytes.Clone(inline)})
+		body.data = memory.data
 	}
-	return c.begin(message, body)
+	handle, err := c.begin(message, body, memory)
+	if err != nil && memory != nil {
+		c.unkeep(memory)
+	}
+	return handle, err
 }
 
 func noHandle(handle int32) error {
@@ -170,6 +185,9 @@ func httpPresign(c *call, m guestMemory, args []uint64) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(message) > c.limits.Message {
+		return 0, op.Errorf(op.Internal, "http_presign: the request has more than %d bytes", c.limits.Message)
+	}
 	var p abi.Presign
 	if err := json.Unmarshal(message, &p); err != nil {
 		return 0, op.Errorf(op.Internal, "http_presign: %w", err)
@@ -189,6 +207,13 @@ func streamNew(c *call, _ guestMemory, _ []uint64) (int32, error) {
 	if c.net == nil {
 		return 0, c.denied("stream_new")
 	}
+	if c.spools >= maxSpools {
+		return 0, op.Errorf(op.Internal, "the driver has %d streams of its own open in one call", maxSpools)
+	}
+	if err := c.room(); err != nil {
+		return 0, err
+	}
+	c.spools++
 	return c.add(&spool{}), nil
 }
 
@@ -203,15 +228,17 @@ func streamTake(c *call, _ guestMemory, args []uint64) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if c.holding+n > c.limits.Held {
-		return 0, op.Errorf(op.Internal, "the driver holds more than %d bytes of bodies in one call", c.limits.Held)
+	if err := c.room(); err != nil {
+		return 0, err
+	}
+	if err := c.reserve(n); err != nil {
+		return 0, err
 	}
 	data, crc, err := s.take(n, c.spare.take())
 	if err != nil {
 		return 0, bodyError(err)
 	}
-	c.holding += int64(cap(data))
-	return c.add((&held{data: data, crc: crc, spare: &c.spare}).use()), nil
+	return c.add(c.keep((&held{data: data, crc: crc, spare: &c.spare}).use())), nil
 }
 
 // readable is the source behind a handle.
@@ -241,9 +268,10 @@ func streamDigest(c *call, m guestMemory, args []uint64) (int32, error) {
 	var sum string
 	switch t := c.things[int32(args[0])].(type) {
 	case *held:
-		sum, err = digest(string(algorithm), bytes.NewReader(t.data))
+		sum, err = digest(string(algorithm), until{c.hard, bytes.NewReader(t.data)})
 	case *spool:
-		sum, err = digest(string(algorithm), t.reader())
+		r, _ := t.reader()
+		sum, err = digest(string(algorithm), until{c.hard, r})
 	default:
 		err = op.Errorf(op.Internal, "stream_digest: the handle %d is of no stream that the host holds", int32(args[0]))
 	}
@@ -258,6 +286,19 @@ func streamDigest(c *call, m guestMemory, args []uint64) (int32, error) {
 		copy(room, sum)
 	}
 	return int32(len(sum)), nil
+}
+
+// until reads until its context ends.
+type until struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Reader.Read(p)
 }
 
 func streamRead(c *call, m guestMemory, args []uint64) (int32, error) {

@@ -94,6 +94,7 @@ func (i *instance) guarded(ctx context.Context, c *call, grace time.Duration, f 
 	// wazero ends an instance whose context ends: so it gets one that ends later.
 	hard, end := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), callKey{}, c))
 	defer end()
+	c.hard = hard
 	var timer atomic.Pointer[time.Timer]
 	stop := context.AfterFunc(ctx, func() { timer.Store(time.AfterFunc(grace, end)) })
 	err := f(hard)

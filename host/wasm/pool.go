@@ -216,7 +216,7 @@ func (p *pool) call(ctx context.Context, c *call, message []byte) (string, error
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(p.ended, func() { cancel(context.Cause(p.ended)) })()
-	c.ctx = ctx
+	c.ctx, c.closed = ctx, p.ended
 	i, err := p.take(ctx, c)
 	if err != nil {
 		return "", err

@@ -187,15 +187,27 @@ func (s *source) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
+	s.r, s.ahead = nil, nil
+}
+
+// left is how many bytes there still are, -1 if that is unknown.
+func (s *source) left() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.length < 0 {
+		return -1
+	}
+	return max(0, s.length-s.moved)
 }
 
 // held is bytes in the host's memory: a part that was taken. The memory serves
 // the next part when neither the guest nor a request uses this one.
 type held struct {
-	data  []byte
-	crc   uint32
-	uses  atomic.Int32
-	spare *spare
+	data    []byte
+	crc     uint32
+	uses    atomic.Int32
+	spare   *spare
+	keepers int // handles and requests that it counts for, by the call's reckoning
 }
 
 // A spare is the memory of a part that nobody uses any more, until somebody does.
@@ -227,6 +239,7 @@ func (h *held) info() abi.Info {
 
 // A spool is what a guest writes: in memory, then in a file that has no name.
 type spool struct {
+	mu    sync.Mutex // a request reads it while the guest may write on
 	data  []byte
 	file  *os.File
 	size  int64
@@ -237,6 +250,8 @@ type spool struct {
 const spoolMemory = 1 << 20
 
 func (s *spool) write(p []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.file == nil && len(s.data)+len(p) > spoolMemory {
 		f, err := os.CreateTemp("", "cloudlark-spool-*")
 		if err != nil {
@@ -260,12 +275,14 @@ func (s *spool) write(p []byte) error {
 	return nil
 }
 
-// reader reads it from its beginning.
-func (s *spool) reader() io.Reader {
+// reader reads what was written so far, from its beginning, and says how much that is.
+func (s *spool) reader() (io.Reader, int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.file != nil {
-		return io.NewSectionReader(s.file, 0, s.size)
+		return io.NewSectionReader(s.file, 0, s.size), s.size
 	}
-	return bytes.NewReader(s.data)
+	return bytes.NewReader(s.data), s.size
 }
 
 func (s *spool) info() abi.Info {
@@ -274,6 +291,8 @@ func (s *spool) info() abi.Info {
 
 func (s *spool) release() {
 	s.close.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.file != nil {
 			_ = s.file.Close()
 			_ = os.Remove(s.file.Name())
