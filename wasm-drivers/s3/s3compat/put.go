@@ -251,6 +251,11 @@ func (u *upload) parts(id string, p part) (parts []completed, err error) {
 		if i == maxParts {
 			return nil, op.Errorf(op.InvalidArgument, "the body is too large: S3 takes %d parts, of %d MiB each here", maxParts, maxPart>>20)
 		}
+		if len(under) == inFlight {
+			if err := wait(); err != nil {
+				return nil, err
+			}
+		}
 		pending, err := u.begin(request{method: "PUT", bucket: u.in.Bucket, name: u.in.Name, query: url.Values{"partNumber": {strconv.Itoa(i + 1)}, "uploadId": {id}},
 			header: map[string]string{"x-amz-checksum-crc32c": p.crc}, stream: p.Stream, repeatable: true})
 		if err != nil {
@@ -262,11 +267,12 @@ func (u *upload) parts(id string, p part) (parts []completed, err error) {
 		if p.size < u.size(i) {
 			break
 		}
-		for len(under) == inFlight || held+u.size(i+1) > maxHeld {
+		for held+u.size(i+1) > maxHeld {
 			if err := wait(); err != nil {
 				return nil, err
 			}
 		}
+		// One more than are sent, so that it is at hand when one of those is there.
 		if p, err = u.take(i + 1); err != nil {
 			return nil, err
 		}

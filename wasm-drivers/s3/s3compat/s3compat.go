@@ -119,8 +119,8 @@ const doc = `## What to know
 - The access key is ` + "`access_key_id` and `secret_access_key`" + `, or that of the environment: ` + "`AWS_ACCESS_KEY_ID`" + ` …. The host
   signs with it; the module does not see it.
 - A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
-  of an upload that fails are deleted. Parts grow with the object, up to 64 MiB each: so an object can have 36 GiB if its
-  size is not given and 55 GiB if it is, and ten times as much where the user allows the module 10,000 requests a call.
+  of an upload that fails are deleted. Parts grow with the object, up to 64 MiB each: an object can have 36 GiB if its
+  size is not known beforehand and 60 GiB if it is, or 590 GiB where the user allows the module 10,000 requests a call.
 - Every body is sent with its CRC32C. Whole reads are verified against the checksum that the store keeps, or against the MD5
   in the ETag where it is one; reads of a range are not.
 - delete_object succeeds for a name that is not there: the store does not tell.
