@@ -134,52 +134,47 @@ func call[Out any](t *testing.T, c *drivers.Conn, in any) Out {
 // TestUploadFails: a part that fails for a moment is sent again by itself, and
 // an upload that fails for good, or is given up, leaves no parts behind.
 func TestUploadFails(t *testing.T) {
-	var parts, aborted atomic.Int64
-	var onPart func(w http.ResponseWriter, r *http.Request)
-	completed := ""
-	c := opened(t, "./testdata/small", func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		q := r.URL.Query()
-		switch {
-		case r.Method == http.MethodPost && q.Has("uploads"):
-			io.WriteString(w, "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
-		case r.Method == http.MethodPut:
-			parts.Add(1)
-			w.Header().Set("ETag", `"part"`)
-			onPart(w, r)
-		case r.Method == http.MethodDelete && q.Get("uploadId") == "u":
-			aborted.Add(1)
-			w.WriteHeader(http.StatusNoContent)
-		default:
-			io.WriteString(w, completed)
-		}
-	})
 	const whole = `<CompleteMultipartUploadResult><ETag>"whole-2"</ETag></CompleteMultipartUploadResult>`
-	flaky := func(w http.ResponseWriter, r *http.Request) {
-		if parts.Load() == 1 {
+	canceled, cancel := context.WithCancel(t.Context())
+	well := func(http.ResponseWriter, *http.Request, int64) {}
+	flaky := func(w http.ResponseWriter, r *http.Request, n int64) {
+		if n == 1 {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}
-	well := func(http.ResponseWriter, *http.Request) {}
-	canceled, cancel := context.WithCancel(t.Context())
+	hanging := func(_ http.ResponseWriter, r *http.Request, _ int64) { cancel(); <-r.Context().Done() }
 	for _, test := range []struct {
 		name           string
 		ctx            context.Context
-		onPart         http.HandlerFunc
+		onPart         func(w http.ResponseWriter, r *http.Request, n int64) // the n-th request with a part
 		completed      string
 		kind           op.Kind
 		parts, aborted int64
 	}{
 		{"well", t.Context(), well, whole, "", 2, 0},
 		{"again", op.WithBudget(t.Context(), 1), flaky, whole, "", 3, 0},
-		{"no retries", t.Context(), flaky, whole, op.Unavailable, 2, 1},
+		{"no retries", t.Context(), flaky, whole, op.Unavailable, -1, 1},
 		{"an error of status 200", t.Context(), well, "<Error><Code>InternalError</Code><Message>Sorry.</Message></Error>", op.Unavailable, 2, 1},
-		{"canceled", canceled, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }, whole, op.Canceled, -1, 1},
+		{"canceled", canceled, hanging, whole, op.Canceled, -1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			parts.Store(0)
-			aborted.Store(0)
-			onPart, completed = test.onPart, test.completed
+			var parts, aborted atomic.Int64
+			c := opened(t, "./testdata/small", func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				q := r.URL.Query()
+				switch {
+				case r.Method == http.MethodPost && q.Has("uploads"):
+					io.WriteString(w, "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+				case r.Method == http.MethodPut:
+					w.Header().Set("ETag", `"part"`)
+					test.onPart(w, r, parts.Add(1))
+				case r.Method == http.MethodDelete && q.Get("uploadId") == "u":
+					aborted.Add(1)
+					w.WriteHeader(http.StatusNoContent)
+				default:
+					io.WriteString(w, test.completed)
+				}
+			})
 			o, err := drivers.Call[storage.Object](test.ctx, c, storage.PutObject{Bucket: "bucket", Name: "o", Body: strings.NewReader("two parts")})
 			if op.KindOf(err) != test.kind || err == nil && (o.ETag != "whole-2" || o.Size != 9) {
 				t.Errorf("%+v, %v", o, err)

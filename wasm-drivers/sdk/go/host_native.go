@@ -12,7 +12,7 @@ import (
 
 // A driver's tests are built natively, where there is no host: whatever asks
 // one is told so.
-var errNoHost = op.Errorf(op.Unsupported, "there is no Cloudlark host outside of a WebAssembly module: give the driver a transport of its own")
+var errNoHost error = op.Errorf(op.Unsupported, "there is no Cloudlark host outside of a WebAssembly module: give the driver a transport of its own")
 
 func send([]byte, []byte, int32) (int32, error) { return 0, errNoHost }
 func head(int32, *abi.Head) error               { return errNoHost }
