@@ -282,6 +282,11 @@ func checkAnswer(o *op.Op, v reflect.Value) error {
 	if id := t.ID(); id != nil && v.FieldByIndex(id.Index).IsZero() {
 		return op.Errorf(op.Internal, "the driver answered with a %s that has no %s", t.Name, id.Name)
 	}
+	for i := range t.Fields {
+		if f := &t.Fields[i]; f.IsStream() && v.FieldByIndex(f.Index).IsNil() {
+			return op.Errorf(op.Internal, "the driver answered with a %s that has no %s", t.Name, f.Name)
+		}
+	}
 	return checkWords(t, v)
 }
 
