@@ -17,12 +17,22 @@ import (
 // them, as messages carry it: JSON in the table's names. Secrets are in clear;
 // hold turns a body into the stream that stands for it.
 func Encode(v any, hold func(io.Reader) (*Stream, error)) ([]byte, error) {
+	w, err := Wire(v, hold)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(w)
+}
+
+// Wire returns what json.Marshal writes as Encode does: v itself, or a stand-in.
+// It lets a message be encoded in one pass with what is in it.
+func Wire(v any, hold func(io.Reader) (*Stream, error)) (any, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
 		rv = rv.Elem()
 	}
 	if !rv.IsValid() {
-		return []byte("null"), nil
+		return nil, nil
 	}
 	if p := planOf(rv.Type()); p.wire != rv.Type() {
 		w := reflect.New(p.wire).Elem()
@@ -31,7 +41,7 @@ func Encode(v any, hold func(io.Reader) (*Stream, error)) ([]byte, error) {
 		}
 		rv = w
 	}
-	return json.Marshal(rv.Interface())
+	return rv.Interface(), nil
 }
 
 // Decode reads what Encode wrote into v, a pointer to a struct of a contract
