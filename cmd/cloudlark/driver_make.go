@@ -34,7 +34,7 @@ func languages() []language {
 		{name: "rust", marker: "Cargo.toml", sdk: []string{"wasm-drivers/sdk/rust"}, strip: "wasm-drivers/sdk/rust/", build: buildRust,
 			needs: "Rust with the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown, or on Debian apt install cargo libstd-rust-dev-wasm32 librust-serde-json-dev librust-serde-derive-dev lld"},
 		{name: "zig", marker: "build.zig", sdk: []string{"wasm-drivers/sdk/zig"}, strip: "wasm-drivers/sdk/zig/", build: buildZig,
-			needs: "Zig: see https://ziglang.org/download, or pip install ziglang"},
+			needs: "Zig: see https://ziglang.org/download, or pip install ziglang==0.17.1"},
 	}
 }
 

@@ -23,6 +23,7 @@ var families = []*op.Family{compute.Family, storage.Family, lb.Family, container
 // repository's root. Each language's source adds its own.
 func outputs() map[string]string {
 	files := map[string]string{}
+	maps.Copy(files, rustFiles(families))
 	maps.Copy(files, zigFiles(families))
 	return files
 }
