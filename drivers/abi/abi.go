@@ -141,9 +141,12 @@ func ErrorOf(err error) *Error {
 	return &Error{Kind: e.Kind, Message: e.Message, Code: e.Code, RequestID: e.RequestID, RetryAfter: e.RetryAfter.Milliseconds()}
 }
 
+const maxRetryAfter = 365 * 24 * 3600 * 1000 // ms: more is no time at all
+
 // Op is the error as it was. A kind that does not exist is a defect of who sent it.
 func (e *Error) Op() *op.Error {
-	out := &op.Error{Kind: e.Kind, Message: e.Message, Code: e.Code, RequestID: e.RequestID, RetryAfter: time.Duration(e.RetryAfter) * time.Millisecond}
+	out := &op.Error{Kind: e.Kind, Message: e.Message, Code: e.Code, RequestID: e.RequestID,
+		RetryAfter: time.Duration(max(0, min(e.RetryAfter, maxRetryAfter))) * time.Millisecond}
 	if out.Message == "" {
 		out.Message = "the driver does not say why"
 	}

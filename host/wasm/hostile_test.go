@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,16 +74,38 @@ var (
 type fake struct {
 	version, alloc, describe, call, initialize code
 	description, answer                        string
-	imports                                    [][2]string // functions of type () -> ()
-	without                                    string      // an export that is not there
+	imports                                    [][2]string    // see importOf
+	exports                                    map[string]int // of imports, by their index, in place of its own
+	without                                    string         // an export that is not there
 	noMemory                                   bool
-	wrongType                                  bool // of cloudlark_call
+	wrongType                                  bool     // of cloudlark_call
+	wrongStart                                 bool     // _initialize takes an argument
+	start                                      bool     // what initialize is runs when the module is instantiated
+	tables                                     [][]byte // as section 4 has them
+	pages                                      uint64   // of its memory; 16 if zero
+}
+
+// importOf is what follows an import's name: its kind and type.
+func importOf(name string) []byte {
+	switch name {
+	case "close", "sleep":
+		return []byte{0x00, 0x02} // (i32) -> i32
+	case "stream_new":
+		return []byte{0x00, 0x01} // () -> i32
+	case "table":
+		return []byte{0x01, 0x70, 0x00, 0x01}
+	case "memory":
+		return []byte{0x02, 0x00, 0x01}
+	case "global":
+		return []byte{0x03, i32Type, 0x00}
+	}
+	return []byte{0x00, 0x00} // () -> ()
 }
 
 const (
 	descriptionAt = 1 << 10
 	answerAt      = 1 << 15
-	messageAt     = 3 << 16
+	messageAt     = 12 << 16
 )
 
 const goodDescription = `{"abi": 1, "name": "fake", "version": "1", "title": "Fake", "families": {"compute": {"operations": ["get_node", "list_nodes", "start_node", "create_node"]}}}`
@@ -118,18 +142,27 @@ func (f fake) module() []byte {
 	section(1, functionType(nil, nil), functionType(nil, []byte{i32Type}), functionType([]byte{i32Type}, []byte{i32Type}),
 		functionType(nil, []byte{i64Type}), functionType(callParams, []byte{i64Type}))
 	var imports [][]byte
+	first := 0 // of its own functions
 	for _, i := range f.imports {
-		imports = append(imports, append(append(name(i[0]), name(i[1])...), 0x00, 0x00))
+		imports = append(imports, append(append(name(i[0]), name(i[1])...), importOf(i[1])...))
+		if importOf(i[1])[0] == 0x00 {
+			first++
+		}
 	}
 	if len(imports) > 0 {
 		section(2, imports...)
+	}
+	startKind := byte(0)
+	if f.wrongStart {
+		startKind = 4
+		f.initialize = i64Const(0)
 	}
 	functions := []struct {
 		export string
 		kind   byte
 		body   code
 	}{
-		{"_initialize", 0, or(f.initialize, code{})},
+		{"_initialize", startKind, or(f.initialize, code{})},
 		{"cloudlark_abi_version", 1, or(f.version, i32Const(1))},
 		{"cloudlark_alloc", 2, or(f.alloc, i32Const(messageAt))},
 		{"cloudlark_describe", 3, or(f.describe, result(descriptionAt, uint32(len(f.description))))},
@@ -141,15 +174,30 @@ func (f fake) module() []byte {
 		body := append(append([]byte{0}, fn.body...), 0x0b)
 		bodies = append(bodies, append(leb(uint64(len(body))), body...))
 		if fn.export != f.without {
-			exports = append(exports, append(append(name(fn.export), 0x00), leb(uint64(i+len(f.imports)))...))
+			index, ok := f.exports[fn.export]
+			if !ok {
+				index = first + i
+			}
+			exports = append(exports, append(append(name(fn.export), 0x00), leb(uint64(index))...))
 		}
 	}
 	section(3, kinds...)
-	section(5, []byte{0x00, 0x10}) // 16 pages: 1 MiB
+	if len(f.tables) > 0 {
+		section(4, f.tables...)
+	}
+	if f.pages == 0 {
+		f.pages = 16 // 1 MiB
+	}
+	if !slices.ContainsFunc(f.imports, func(i [2]string) bool { return i[1] == "memory" }) {
+		section(5, append([]byte{0x00}, leb(f.pages)...))
+	}
 	if !f.noMemory {
 		exports = append(exports, append(name("memory"), 0x02, 0x00))
 	}
 	section(7, exports...)
+	if f.start { // a section of one number
+		b.Write(append([]byte{0x08, 0x01}, leb(uint64(first))...))
+	}
 	section(10, bodies...)
 	data := func(at uint32, s string) []byte {
 		return append(append(append([]byte{0x00}, i32Const(at)...), 0x0b), name(s)...)
@@ -215,6 +263,16 @@ func TestRefusedModules(t *testing.T) {
 		"imports that are not":   {fake{imports: [][2]string{{"cloudlark", "dial"}}}, "cloudlark.dial, which is not in version 1"},
 		"WASI that is not":       {fake{imports: [][2]string{{"wasi_snapshot_preview1", "exec"}}}, "exec, which does not exist"},
 		"imports of wrong type":  {fake{imports: [][2]string{{"cloudlark", "http_send"}}}, "with the wrong type"},
+		"another's memory":       {fake{imports: [][2]string{{"env", "memory"}}}, "it imports a memory"},
+		"another's global":       {fake{imports: [][2]string{{"env", "global"}}}, "env"},
+		"another's table":        {fake{imports: [][2]string{{"env", "table"}}}, "env"},
+		"the host's global":      {fake{imports: [][2]string{{"cloudlark", "global"}}}, "not exported"},
+		"the host's version":     {fake{imports: [][2]string{{"cloudlark", "stream_new"}}, exports: map[string]int{"cloudlark_abi_version": 0}}, "ABI version -1"},
+		"a start that takes":     {fake{wrongStart: true}, "expected 2 params"},
+		"no end at once":         {fake{initialize: forever, start: true}, "say within"},
+		"a trap at once":         {fake{initialize: unreachable, start: true}, "unreachable"},
+		"a giant memory":         {fake{pages: 2048}, "over limit"},
+		"a giant table":          {fake{tables: [][]byte{{0x70, 0x00, 0xff, 0xff, 0xff, 0x3f}}}, "more than 1048576 elements"},
 		"no end in describe":     {fake{describe: seq(forever, unreachable)}, "say within"},
 		"no end in the start":    {fake{initialize: forever}, "say within"},
 		"a trap in the start":    {fake{initialize: unreachable}, "unreachable"},
@@ -300,6 +358,10 @@ func TestLies(t *testing.T) {
 		"an unknown kind":      {fake{answer: `{"error": {"kind": "oops", "message": "m"}}`}, "unknown kind oops"},
 		"a time that is none":  {fake{answer: node(`{"id": "1", "created_at": "yesterday"}`)}, "not what its ABI says"},
 		"out of range":         {fake{answer: node(`{"id": "1", "created_at": 1e400}`)}, "not what its ABI says"},
+		"alloc is the host's":  {fake{imports: [][2]string{{"cloudlark", "close"}}, exports: map[string]int{"cloudlark_alloc": 0}}, "cloudlark_alloc answered"},
+		"alloc sleeps":         {fake{imports: [][2]string{{"cloudlark", "sleep"}}, exports: map[string]int{"cloudlark_alloc": 0}}, "no memory for a message"},
+		"a list of too many":   {fake{answer: node(`{"id": "1", "extra": {"a": [0` + strings.Repeat(",0", 100_000) + `]}}`)}, "a list of more than 100000 items"},
+		"a long kind":          {fake{answer: `{"error": {"kind": "` + strings.Repeat("k", 10_000) + `", "message": "m"}}`}, "unknown kind kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: m"},
 		"a string without end": {fake{answer: `{"result": {"id": "` + strings.Repeat(`\`, 101)}, "not what its ABI says"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -309,6 +371,77 @@ func TestLies(t *testing.T) {
 				wantError(t, err, op.Internal, c.want)
 			}
 		})
+	}
+}
+
+// TestItems are pages with things that are none.
+func TestItems(t *testing.T) {
+	for name, c := range map[string]struct{ answer, want string }{
+		"without an id":       {`{"items": [{"id": "1"}, {"name": "x"}]}`, "a node that has no id"},
+		"of null":             {`{"items": [null]}`, "a node that has no id"},
+		"of numbers":          {`{"items": [1, 2]}`, "not what its ABI says"},
+		"of another word":     {`{"items": [{"id": "1"}, {"id": "2", "state": "gone"}]}`, `state "gone", which does not exist`},
+		"that are no list":    {`{"items": {"id": "1"}}`, "not what its ABI says"},
+		"more than there are": {`{"items": [{}` + strings.Repeat(",{}", 100_000) + `]}`, "a list of more than 100000 items"},
+		"with a cursor of 1":  {`{"items": [], "next": 1}`, "not what its ABI says"},
+	} {
+		conn := fake{answer: c.answer}.open(t)
+		n := 0
+		var last error
+		for _, err := range drivers.List[compute.Node](t.Context(), conn, compute.ListNodes{}) {
+			if n++; n > 10 {
+				t.Fatalf("%s: it goes on", name)
+			}
+			last = err
+		}
+		wantError(t, last, op.Internal, c.want)
+	}
+	for _, answer := range []string{`{}`, `{"items": null}`, `{"items": []}`, `{"items": [], "next": ""}`} {
+		conn := fake{answer: answer}.open(t)
+		for range drivers.List[compute.Node](t.Context(), conn, compute.ListNodes{}) {
+			t.Errorf("%s has an item", answer)
+		}
+	}
+}
+
+// TestErrorsAreBounded: what a guest says is an error's text, not a terminal's
+// commands, nor a book.
+func TestErrorsAreBounded(t *testing.T) {
+	conn := fake{answer: `{"error": {"kind": "conflict", "message": "\u001b[2J\u009b1m` + strings.Repeat("é", 100_000) + `", "code": "\r` + strings.Repeat("c", 1000) + `", "retry_after_ms": 9223372036854775807}}`}.open(t)
+	_, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "1"})
+	e := op.AsError(err)
+	if e == nil || e.Kind != op.Conflict || len(e.Message) > 5000 || len(e.Code) > 300 || strings.ContainsAny(e.Message+e.Code, "\x1b\r\u009b") || !strings.HasSuffix(e.Message, "é…") {
+		t.Errorf("%.300v", err)
+	}
+}
+
+// TestMemoryBombs: neither memory nor tables grow beyond what there is.
+func TestMemoryBombs(t *testing.T) {
+	good := result(answerAt, uint32(len(`{"result": {"id": "1"}}`)))
+	grow := func(n uint32) code { return seq(code{0xd0, 0x70}, i32Const(n), code{0xfc, 0x0f, 0x00, 0x1a}) } // ref.null func, table.grow 0, drop
+	table := [][]byte{{0x70, 0x00, 0x01}}
+	for name, f := range map[string]fake{
+		"memory":             {call: seq(i32Const(0xfff0), code{0x40, 0x00, 0x1a}, i32Const(0x7fffffff), code{0x40, 0x00, 0x1a}, good)},
+		"a table":            {tables: table, call: seq(grow(0xfffffff0), grow(0x7fffffff), grow(0x10000000), good)},
+		"a table by steps":   {tables: table, call: seq(code(bytes.Repeat(grow(1<<18), 200)), good)},
+		"a table that may":   {tables: [][]byte{{0x6f, 0x01, 0x01, 0xff, 0xff, 0xff, 0xff, 0x0f}}, call: seq(code{0xd0, 0x6f}, i32Const(0x40000000), code{0xfc, 0x0f, 0x00, 0x1a}, good)},
+		"a table at start":   {tables: table, start: true, initialize: grow(0x40000000), call: good},
+		"a table's describe": {tables: table, describe: seq(grow(0x40000000), result(descriptionAt, uint32(len(goodDescription)))), call: good},
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		f.answer = `{"result": {"id": "1"}}`
+		conn := f.open(t)
+		for range 3 {
+			if _, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "1"}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if grown := int64(after.Sys) - int64(before.Sys); grown > 200<<20 {
+			t.Errorf("%s: the host has %d MiB more", name, grown>>20)
+		}
 	}
 }
 
