@@ -42,9 +42,11 @@ func (m *Module) network(config map[string]any, named map[string]bool, secrets m
 			MaxIdleConnsPerHost:    16,
 			IdleConnTimeout:        90 * time.Second,
 			TLSHandshakeTimeout:    10 * time.Second,
-			MaxResponseHeaderBytes: 1 << 20,
-			WriteBufferSize:        64 << 10,
-			ReadBufferSize:         64 << 10,
+			MaxResponseHeaderBytes: 256 << 10,
+			// What comes in and is not read is the host's memory, for every request of a call.
+			HTTP2:           &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 20},
+			WriteBufferSize: 64 << 10,
+			ReadBufferSize:  64 << 10,
 			// The guest says what it accepts, and gets what the provider sent.
 			DisableCompression: true,
 		},

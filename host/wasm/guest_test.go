@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -628,6 +629,30 @@ func TestGrowth(t *testing.T) {
 	}
 	wg.Wait()
 	h.healthy()
+}
+
+// TestDefaultIsNotNamed: the module's own address is not the user's, even if
+// the user writes the same, and may not be a private one.
+func TestDefaultIsNotNamed(t *testing.T) {
+	h := newHostile(t, wasm.Limits{}, nil)
+	for _, addrs := range [][]string{{"127.0.0.1"}, {"::1", "10.0.0.1"}, {"169.254.169.254"}, {"fd00:ec2::254"}, {"168.63.129.16"}, {"::ffff:127.0.0.1"}, {"64:ff9b::7f00:1"}, {"0.0.0.0"}} {
+		h.m = wasmtest.Load(t, wasm.Source{Bytes: wasmtest.BuildGo(t, "./testdata/hostile"), Grant: wasm.Grant{All: true}},
+			wasm.Options{Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
+				if host != "api.hostile.example" {
+					return nil, fmt.Errorf("asked for %s", host)
+				}
+				var list []netip.Addr
+				for _, a := range addrs {
+					list = append(list, netip.MustParseAddr(a))
+				}
+				return list, nil
+			}})
+		r := h.run(h.get("/"), do("http_head", "$0", "room:2000"))
+		r.fails(t, 1, "which is not a public address")
+		if r.Errors[1] == nil || r.Errors[1].Kind != op.PermissionDenied {
+			t.Errorf("%v: %+v", addrs, r)
+		}
+	}
 }
 
 // TestMethods: those that would show what was sent, or make a tunnel.

@@ -1,11 +1,16 @@
 package wasm
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cloudlark/cloudlark/drivers/abi"
+	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 func TestPublic(t *testing.T) {
@@ -169,4 +174,54 @@ func FuzzAllowList(f *testing.F) {
 			t.Fatalf("%q has the host %q", address, host)
 		}
 	})
+}
+
+// TestIsDefault: what the module gives is not what the user has set, in
+// whatever way the module writes it.
+func TestIsDefault(t *testing.T) {
+	fields := []abi.Field{{Name: "s", Default: "http://x"}, {Name: "i", Type: "int", Default: "+017"}, {Name: "u", Type: "int", Unit: "s", Default: "5m"},
+		{Name: "f", Type: "float", Default: "1.50"}, {Name: "b", Type: "bool", Default: "T"}, {Name: "l", Type: "list", Default: "a, b"}, {Name: "d", Type: "dict", Default: "a=b"}}
+	own := []any{"http://x", int64(17), int64(300), 1.5, true, []string{"a", "b"}, map[string]string{"a": "b"}}
+	other := []any{"http://x/", int64(18), int64(5), 1.51, false, []string{"a"}, map[string]string{"a": "c"}}
+	typ := abi.TypeOf(fields)
+	for i := range fields {
+		if f := &typ.Fields[i]; !isDefault(f, own[i]) || isDefault(f, other[i]) {
+			t.Errorf("%s: %v %v", f.Name, isDefault(f, own[i]), isDefault(f, other[i]))
+		}
+	}
+}
+
+// TestDialer: a refusal is said even if another address could not be reached,
+// and nothing is connected to that was not checked.
+func TestDialer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port := splitPort(l.Addr().String())
+	asked := 0
+	d := dialer{resolve: func(context.Context, string) ([]netip.Addr, error) {
+		asked++
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}}
+	for _, address := range []string{"api.example.com", "127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "2130706433", "localhost"} {
+		if c, err := d.dial(t.Context(), "tcp", address+":"+port); op.KindOf(err) != op.PermissionDenied {
+			t.Errorf("%s: %v, %v", address, c, err)
+		}
+	}
+	d.allowed = allowList{{scheme: "http", host: "box.local", port: port, named: true}}
+	asked = 0
+	c, err := d.dial(t.Context(), "tcp", "box.local:"+port)
+	if err != nil || asked != 1 {
+		t.Fatalf("the user's own: %v, asked %d times", err, asked)
+	}
+	c.Close()
+	if _, err := d.dial(t.Context(), "tcp", "box.local:1"); op.KindOf(err) != op.PermissionDenied {
+		t.Errorf("another port of it: %v", err)
+	}
+	d.resolve = func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
+	if _, err := d.dial(t.Context(), "tcp", "box.local:"+port); op.KindOf(err) != op.Unavailable {
+		t.Errorf("no address: %v", err)
+	}
 }
