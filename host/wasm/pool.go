@@ -66,10 +66,12 @@ func newPool(ctx context.Context, m *Module, data []byte, cache wazero.Compilati
 			_ = p.rt.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	if p.description, err = p.describe(ctx); err != nil {
+	var first *instance
+	if p.description, first, err = p.describe(ctx); err != nil {
 		return nil, err
 	}
 	if p.description.MemoryMiB() != memory {
+		first = nil
 		_ = p.rt.Close(ctx)
 		if err := p.compile(ctx, data, p.description.MemoryMiB(), cache); err != nil {
 			return nil, err
@@ -82,6 +84,9 @@ func newPool(ctx context.Context, m *Module, data []byte, cache wazero.Compilati
 	}
 	p.turns = make(chan struct{}, n)
 	p.ended, p.end = context.WithCancelCause(context.Background())
+	if first != nil {
+		p.put(first)
+	}
 	return p, nil
 }
 
@@ -166,16 +171,17 @@ func checkCode(code wazero.CompiledModule, wasi api.Module) error {
 	return nil
 }
 
-// describe asks the module what it is, in an instance that may do nothing.
-func (p *pool) describe(ctx context.Context) (*abi.Description, error) {
+// describe asks the module what it is, in an instance that may do nothing
+// meanwhile. The instance goes on to serve calls: a language's runtime takes its
+// time to start.
+func (p *pool) describe(ctx context.Context) (*abi.Description, *instance, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, op.Errorf(op.Timeout, "it did not say within %v what it is", startTime))
 	defer cancel()
 	c := &call{caller: ctx, limits: p.limits, log: p.m.options.Logger}
 	i, err := newInstance(ctx, p.rt, p.code, c, p.limits.Grace)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer i.close()
 	var text string
 	err = i.guarded(ctx, c, p.limits.Grace, func(ctx context.Context) error {
 		v, err := i.mod.ExportedFunction("cloudlark_abi_version").Call(ctx)
@@ -192,10 +198,15 @@ func (p *pool) describe(ctx context.Context) (*abi.Description, error) {
 		text, err = i.read(result[0], p.limits.Message)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	var d *abi.Description
+	if err == nil {
+		d, err = parseDescription([]byte(text))
 	}
-	return parseDescription([]byte(text))
+	if err != nil {
+		i.close()
+		return nil, nil, err
+	}
+	return d, i, nil
 }
 
 // call serves one call on an instance.
