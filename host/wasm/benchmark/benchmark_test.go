@@ -361,11 +361,9 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
-const instances = 8
-
-func together(b *testing.B, f func(i int) error) {
+func together(b *testing.B, n int, f func(i int) error) {
 	var wait sync.WaitGroup
-	for i := range instances {
+	for i := range n {
 		wait.Go(func() {
 			if err := f(i); err != nil {
 				b.Error(err)
@@ -375,61 +373,67 @@ func together(b *testing.B, f func(i int) error) {
 	wait.Wait()
 }
 
+func heap() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
 // BenchmarkMemory is what an instance keeps that waits for its next call, after
-// a small one and after a list.
+// a small one and after a list: what nine have more than one, with what is
+// loaded for all of them. As many calls go at a time, so that each instance has one.
 func BenchmarkMemory(b *testing.B) {
-	heap := func() float64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return float64(m.HeapAlloc)
+	ours := func(n int, lists bool) float64 {
+		before := heap()
+		m, conn, err := load(ourGuest(b), b.TempDir(), wasm.Limits{Instances: n, Idle: time.Hour})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close()
+		defer conn.Close()
+		together(b, n, func(int) error {
+			return timed(func(ctx context.Context) error { return drivers.Do(ctx, conn, compute.RebootNode{Node: "node-0001"}) })
+		})
+		if lists {
+			together(b, n, func(int) error { return list(conn) })
+		}
+		return heap() - before
+	}
+	theirs := func(n int, lists bool) float64 {
+		before := heap()
+		c, err := compile(theirGuest(b), b.TempDir())
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close(context.Background())
+		plugins := make([]*extism.Plugin, n)
+		for i := range plugins {
+			if plugins[i], err = newPlugin(c); err != nil {
+				b.Fatal(err)
+			}
+			defer plugins[i].Close(context.Background())
+		}
+		together(b, n, func(i int) error {
+			return call(plugins[i], "reboot_node", compute.RebootNode{Node: "node-0001"}, &abi.Answer{})
+		})
+		if lists {
+			together(b, n, func(i int) error { return listPlugin(plugins[i]) })
+		}
+		return heap() - before
 	}
 	for _, after := range []string{"small", "list"} {
 		b.Run(after, func(b *testing.B) {
-			var ours, theirs float64
+			var us, them []float64
 			for b.Loop() {
-				conn := mustLoad(b, ourGuest(b), wasm.Limits{Instances: instances, Idle: time.Hour})
-				c, err := compile(theirGuest(b), b.TempDir())
-				if err != nil {
-					b.Fatal(err)
-				}
-				before := heap()
-				// As many at a time, so that each instance serves one.
-				together(b, func(int) error {
-					return timed(func(ctx context.Context) error { return drivers.Do(ctx, conn, compute.RebootNode{Node: "node-0001"}) })
-				})
-				if after == "list" {
-					together(b, func(int) error { return list(conn) })
-				}
-				middle := heap()
-				var plugins []*extism.Plugin
-				for range instances {
-					p, err := newPlugin(c)
-					if err != nil {
-						b.Fatal(err)
-					}
-					plugins = append(plugins, p)
-				}
-				together(b, func(i int) error {
-					return call(plugins[i], "reboot_node", compute.RebootNode{Node: "node-0001"}, &abi.Answer{})
-				})
-				if after == "list" {
-					together(b, func(i int) error { return listPlugin(plugins[i]) })
-				}
-				end := heap()
-				ours += (middle - before) / instances
-				theirs += (end - middle) / instances
-				runtime.KeepAlive(conn)
-				for _, p := range plugins {
-					p.Close(context.Background())
-				}
-				c.Close(context.Background())
+				us = append(us, (ours(9, after == "list")-ours(1, after == "list"))/8)
+				them = append(them, (theirs(9, after == "list")-theirs(1, after == "list"))/8)
 			}
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(ours/float64(b.N)/(1<<20), "cloudlark-MiB")
-			b.ReportMetric(theirs/float64(b.N)/(1<<20), "extism-MiB")
-			b.ReportMetric(ours/theirs, "ratio")
+			b.ReportMetric(median(us)/(1<<20), "cloudlark-MiB")
+			b.ReportMetric(median(them)/(1<<20), "extism-MiB")
+			b.ReportMetric(median(us)/median(them), "ratio")
 		})
 	}
 }
