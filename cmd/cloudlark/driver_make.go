@@ -239,10 +239,14 @@ func crateName(path string) (string, error) {
 	return string(m[1]), nil
 }
 
-// buildZig uses zig itself, or the Python package that has it.
+// buildZig uses what CLOUDLARK_ZIG says, zig itself, or the Python package that
+// has it.
 func buildZig(ctx context.Context, dir string) ([]string, []string, string, error) {
 	module := filepath.Join("zig-out", "bin", "driver.wasm")
 	arguments := []string{"build", "--release=small"}
+	if command := strings.Fields(os.Getenv("CLOUDLARK_ZIG")); len(command) > 0 {
+		return append(command, arguments...), nil, module, nil
+	}
 	if zig, err := exec.LookPath("zig"); err == nil {
 		return append([]string{zig}, arguments...), nil, module, nil
 	}

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -41,10 +44,12 @@ func TestScript(t *testing.T) {
 			for name, value := range goenv {
 				e.Setenv(name, value)
 			}
+			e.Setenv("CLOUDLARK_ZIG", os.Getenv("CLOUDLARK_ZIG"))
 			e.Setenv("SCRIPTS", filepath.Join(root, "scripts"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Condition: toolchain,
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }
 
@@ -60,6 +65,29 @@ func goEnvironment(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	return env
+}
+
+// toolchain is the conditions [rust] and [zig]: whether drivers in that language
+// can be built here. In CI they must be.
+func toolchain(name string) (bool, error) {
+	i := slices.IndexFunc(languages(), func(l language) bool { return l.name == name })
+	if i < 0 {
+		return false, fmt.Errorf("there is no condition %q", name)
+	}
+	l := languages()[i]
+	dir, err := os.MkdirTemp("", "cloudlark-toolchain-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, l.marker), []byte("name = \"x\"\n"), 0o600); err != nil {
+		return false, err
+	}
+	_, _, _, err = l.build(context.Background(), dir)
+	if err != nil && os.Getenv("CI") != "" {
+		return false, fmt.Errorf("drivers in %s cannot be built here: %w; it needs %s", name, err, l.needs)
+	}
+	return err == nil, nil
 }
 
 // exits is `exits CODE COMMAND…`: the command ends with that exit code.
