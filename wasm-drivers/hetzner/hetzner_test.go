@@ -1,0 +1,102 @@
+package hetzner_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/host/wasm"
+	"github.com/cloudlark/cloudlark/host/wasm/wasmtest"
+	"github.com/cloudlark/cloudlark/wasm-drivers/hetzner/hetznertest"
+)
+
+// version is the Zig that the driver and its SDK are written for.
+const version = "0.17.1"
+
+// zig finds the compiler, as the SDK's own tests do: CLOUDLARK_ZIG, zig, or
+// Python's package ziglang.
+var zig = sync.OnceValues(func() ([]string, error) {
+	var tried []string
+	for _, command := range []string{os.Getenv("CLOUDLARK_ZIG"), "zig", "python3 -m ziglang"} {
+		words := strings.Fields(command)
+		if len(words) == 0 {
+			continue
+		}
+		out, err := exec.Command(words[0], append(words[1:], "version")...).Output()
+		have := strings.TrimSpace(string(out))
+		switch {
+		case err != nil:
+			tried = append(tried, fmt.Sprintf("%s: %v", command, err))
+		case minor(have) != minor(version):
+			tried = append(tried, fmt.Sprintf("%s is %s", command, have))
+		default:
+			return words, nil
+		}
+	}
+	return nil, fmt.Errorf("Zig %s is not there (%s): python3 -m pip install ziglang==%s", version, strings.Join(tried, "; "), version)
+})
+
+func minor(v string) string { return v[:max(0, strings.LastIndexByte(v, '.'))] }
+
+// run runs Zig in the driver's folder; without Zig the test is skipped by name.
+func run(t *testing.T, arguments ...string) {
+	t.Helper()
+	command, err := zig()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // the first build on a machine builds Zig's build system
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], arguments...)...)
+	cmd.WaitDelay = time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("zig %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+}
+
+// module builds the driver, as its users do, and loads it.
+func module(t *testing.T) *wasm.Module {
+	t.Helper()
+	dir := t.TempDir()
+	run(t, "build", "--release=small", "--prefix", dir)
+	code, err := os.ReadFile(filepath.Join(dir, "bin", "driver.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("the module has %d bytes", len(code)); len(code) > 400_000 {
+		t.Error("it was to be small")
+	}
+	return wasmtest.Load(t, wasm.Source{Bytes: code, Grant: wasm.Grant{All: true}},
+		wasm.Options{Getenv: func(name string) string { return map[string]string{"HCLOUD_TOKEN": hetznertest.Token}[name] }})
+}
+
+func TestConformance(t *testing.T) {
+	m := module(t)
+	server := hetznertest.New(t, hetznertest.Options{})
+	config := map[string]any{"endpoint": server.URL}
+	h := drivertest.Harness{SmallPages: map[string]any{"page_size": 4}, PageSize: 4, PlainTags: true, VolumeSize: 10}
+	t.Run("compute", func(t *testing.T) {
+		h.Open = wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)
+		h.Lacks = map[string]string{
+			"create_image.description": "a snapshot has one text, which is its name",
+		}
+		drivertest.Compute(t, h)
+	})
+}
+
+// TestZig runs the driver's tests and looks at the form of its source.
+func TestZig(t *testing.T) {
+	t.Run("test", func(t *testing.T) { run(t, "build", "test") })
+	t.Run("fmt", func(t *testing.T) { run(t, "fmt", "--check", "src", "build.zig") })
+}
