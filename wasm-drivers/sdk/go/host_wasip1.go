@@ -170,3 +170,8 @@ func hostLog(level slog.Level, text string) {
 	}
 	logText(n, unsafe.Pointer(unsafe.StringData(text)), uint32(len(text)))
 }
+
+// An unexpected answer of the host is a defect of it or of this package.
+func unexpected(what string, err error) error {
+	return op.Errorf(op.Internal, "%s: the host's answer is not what its ABI says: %w", what, err)
+}

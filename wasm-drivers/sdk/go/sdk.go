@@ -153,15 +153,15 @@ func (s *server) perform(message []byte) (abi.Answer, error) {
 		if err != nil {
 			return abi.Answer{}, err
 		}
-		items, err := abi.Encode(page.Items, nil)
-		return abi.Answer{Items: json.RawMessage(items), Next: page.Next}, err
+		items, err := abi.Wire(page.Items, nil)
+		return abi.Answer{Items: items, Next: page.Next}, err
 	}
 	out, err := conn.Do(ctx, row, in.Elem().Interface())
 	if err != nil || row.Shape == op.ShapeDo {
 		return abi.Answer{}, err
 	}
-	result, err := abi.Encode(out, holdStream)
-	return abi.Answer{Result: json.RawMessage(result)}, err
+	result, err := abi.Wire(out, holdStream)
+	return abi.Answer{Result: result}, err
 }
 
 // open returns the driver that a call is for: one for each configuration.
@@ -244,11 +244,6 @@ func (c *callContext) Err() error {
 
 // Sleep waits for d. The error is that the call was given up.
 func Sleep(d time.Duration) error { return hostSleep(d) }
-
-// An unexpected answer of the host is a defect of it or of this package.
-func unexpected(what string, err error) error {
-	return op.Errorf(op.Internal, "%s: the host's answer is not what its ABI says: %w", what, err)
-}
 
 // readAll reads a body that is not the host's.
 func readAll(r io.Reader) ([]byte, error) {
