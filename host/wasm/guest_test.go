@@ -34,7 +34,6 @@ type hostile struct {
 	m        *wasm.Module
 	log      *lines
 	endpoint string
-	ended    context.Context // before the test does: what it left open must end
 }
 
 type step struct {

@@ -89,7 +89,13 @@ func TestConformance(t *testing.T) {
 	t.Run("compute", func(t *testing.T) {
 		h.Open = wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)
 		h.Lacks = map[string]string{
-			"create_image.description": "a snapshot has one text, which is its name",
+			"create_image.description":          "a snapshot has one text, which is its name",
+			"create_security_group.description": "a firewall has none",
+			"list_security_groups.network":      "a firewall belongs to no network",
+		}
+		h.Deviations = map[string]string{
+			"security_groups/rule_all":        "a rule is for one protocol, and there is no word for all of them",
+			"security_groups/rule_from_group": "a rule names addresses, not firewalls",
 		}
 		drivertest.Compute(t, h)
 	})

@@ -4,10 +4,14 @@
 const std = @import("std");
 const cloudlark = @import("cloudlark");
 
+const addresses = @import("addresses.zig");
 const catalogue = @import("catalogue.zig");
+const firewalls = @import("firewalls.zig");
 const images = @import("images.zig");
 const keys = @import("keys.zig");
+const networks = @import("networks.zig");
 const servers = @import("servers.zig");
+const volumes = @import("volumes.zig");
 
 pub const std_options: std.Options = .{ .logFn = cloudlark.logFn };
 pub const panic = std.debug.FullPanic(cloudlark.panic);
@@ -45,6 +49,12 @@ const Compute = struct {
         \\the prefix `cloudlark/` or one that ends with `.cloudlark/`, which are no tags.
         \\
         \\A size has no price: Hetzner's are in the account's currency; they are in `extra.prices`.
+        \\
+        \\Security groups are firewalls. One without rules lets nothing in and everything out; **with a rule for egress, only that goes
+        \\out.** A rule has one protocol and names addresses, not groups. Two changes of one group's rules at once may lose one.
+        \\
+        \\A network is private, of at least a /24. A subnet's id is NETWORK:CIDR, and its name and tags are in labels of the network.
+        \\Addresses are floating IPs, which a server must be told of; the address that a server comes with is its own.
     ;
 
     pub const missing = .{
@@ -66,6 +76,13 @@ const Compute = struct {
             .{ .name = "volumes", .type = .list, .help = "The ids of volumes to attach." },
             .{ .name = "automount", .type = .bool, .help = "Mount these volumes." },
             .{ .name = "ipv6", .type = .bool, .help = "Whether it has a public IPv6 address; as public_address if not given." },
+        },
+        .create_volume = [_]cloudlark.Field{
+            .{ .name = "format", .@"enum" = &.{ "ext4", "xfs" }, .help = "The file system to begin with; none if not given." },
+        },
+        .allocate_address = [_]cloudlark.Field{
+            .{ .name = "type", .@"enum" = &.{ "ipv4", "ipv6" }, .default = "ipv4", .help = "What to allocate: an address, or a network of IPv6." },
+            .{ .name = "description", .help = "What it is for." },
         },
     };
 
@@ -91,9 +108,37 @@ const Compute = struct {
     pub const resize_node = servers.resize_node;
     pub const destroy_node = servers.destroy_node;
     pub const set_node_tags = servers.set_node_tags;
+
+    pub const list_volumes = volumes.list_volumes;
+    pub const get_volume = volumes.get_volume;
+    pub const create_volume = volumes.create_volume;
+    pub const resize_volume = volumes.resize_volume;
+    pub const attach_volume = volumes.attach_volume;
+    pub const detach_volume = volumes.detach_volume;
+    pub const destroy_volume = volumes.destroy_volume;
+
+    pub const list_networks = networks.list_networks;
+    pub const create_network = networks.create_network;
+    pub const destroy_network = networks.destroy_network;
+    pub const list_subnets = networks.list_subnets;
+    pub const create_subnet = networks.create_subnet;
+    pub const destroy_subnet = networks.destroy_subnet;
+
+    pub const list_security_groups = firewalls.list_security_groups;
+    pub const create_security_group = firewalls.create_security_group;
+    pub const destroy_security_group = firewalls.destroy_security_group;
+    pub const allow_security_group_rule = firewalls.allow_security_group_rule;
+    pub const revoke_security_group_rule = firewalls.revoke_security_group_rule;
+
+    pub const list_addresses = addresses.list_addresses;
+    pub const allocate_address = addresses.allocate_address;
+    pub const associate_address = addresses.associate_address;
+    pub const disassociate_address = addresses.disassociate_address;
+    pub const release_address = addresses.release_address;
 };
 
 test {
     _ = @import("labels.zig");
-    _ = @import("subnets.zig");
+    _ = @import("ipv4.zig");
+    _ = @import("firewalls.zig");
 }

@@ -5,7 +5,7 @@ const cloudlark = @import("cloudlark");
 const Client = @import("Client.zig");
 const keys = @import("keys.zig");
 const labels = @import("labels.zig");
-const subnets = @import("subnets.zig");
+const networking = @import("networks.zig");
 
 const compute = cloudlark.compute;
 const Context = cloudlark.Context;
@@ -63,7 +63,7 @@ const states: std.StaticStringMap(compute.NodeState) = .initComptime(.{
 /// and only if a server has any.
 const Others = struct {
     addresses: []const FloatingIp = &.{},
-    networks: []const subnets.Network = &.{},
+    networks: []const networking.Network = &.{},
     keys: []const keys.Key = &.{},
 
     const FloatingIp = struct { id: u63, ip: []const u8 };
@@ -72,7 +72,7 @@ const Others = struct {
         var others: Others = .{};
         for (servers) |s| {
             if (s.public_net.floating_ips.len > 0 and others.addresses.len == 0) others.addresses = try c.all(FloatingIp, "floating_ips", &.{});
-            if (s.private_net.len > 0 and others.networks.len == 0) others.networks = try c.all(subnets.Network, "networks", &.{});
+            if (s.private_net.len > 0 and others.networks.len == 0) others.networks = try c.all(networking.Network, "networks", &.{});
             if (s.labels.get(labels.key_pair) != null and others.keys.len == 0) others.keys = try c.all(keys.Key, "ssh_keys", &.{});
         }
         return others;
@@ -186,8 +186,8 @@ pub fn create_node(ctx: *Context, args: compute.CreateNode) !compute.Node {
     if (args.image.len == 0) return ctx.fail(.invalid_argument, "image: there is none without a name", .{});
 
     // What it names is looked up before anything is made.
-    const within = try ctx.arena.alloc(subnets.Found, args.subnets.len);
-    for (within, args.subnets) |*found, id| found.* = try subnets.find(c, id);
+    const within = try ctx.arena.alloc(networking.Found, args.subnets.len);
+    for (within, args.subnets) |*found, id| found.* = try networking.find(c, id);
     const groups = try c.numbers("security group", args.security_groups);
     const firewalls = try ctx.arena.alloc(struct { firewall: u63 }, groups.len);
     for (firewalls, groups) |*f, id| f.* = .{ .firewall = id };
@@ -232,7 +232,7 @@ pub fn create_node(ctx: *Context, args: compute.CreateNode) !compute.Node {
 }
 
 /// Puts a new server into subnets, and starts it.
-fn placed(c: Client, id: u63, made: Client.Answer, within: []const subnets.Found) !compute.Node {
+fn placed(c: Client, id: u63, made: Client.Answer, within: []const networking.Found) !compute.Node {
     try c.finish(made);
     for (within) |found| {
         try c.finish(try c.act("servers", id, "attach_to_network", .{ .network = found.network.id, .ip_range = found.range }));
