@@ -5,14 +5,11 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/pem"
 	"iter"
-	"strings"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/compute/sshkey"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -48,7 +45,7 @@ func (d computeDriver) CreateKeyPair(ctx context.Context, in compute.CreateKeyPa
 	token := op.Token(ctx)
 	ctx = op.WithToken(ctx, token)
 	return create(ctx, d.driver, "create_key_pair", in, func(tx *txn, now time.Time) (string, error) {
-		public, err := ssh.NewPublicKey(privateKey(tx, in.Name, token).Public())
+		_, public, err := sshkey.Marshal(privateKey(tx, in.Name, token), in.Name)
 		if err != nil {
 			return "", err
 		}
@@ -58,12 +55,8 @@ func (d computeDriver) CreateKeyPair(ctx context.Context, in compute.CreateKeyPa
 		if err != nil {
 			return k, err
 		}
-		block, err := ssh.MarshalPrivateKey(privateKey(tx, name, token), name)
-		if err != nil {
-			return k, err
-		}
-		k.PrivateKey = op.Secret(pem.EncodeToMemory(block))
-		return k, nil
+		k.PrivateKey, _, err = sshkey.Marshal(privateKey(tx, name, token), name)
+		return k, err
 	})
 }
 
@@ -74,20 +67,19 @@ func privateKey(tx *txn, name, token string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(mac.Sum(nil))
 }
 
-func putKeyPair(tx *txn, now time.Time, name string, public ssh.PublicKey) error {
+func putKeyPair(tx *txn, now time.Time, name string, public sshkey.Public) error {
 	if _, ok := keyPairs.get(tx, name); ok {
 		return op.Errorf(op.AlreadyExists, "there is a key pair %q already", name)
 	}
-	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public)))
-	keyPairs.put(tx, name, compute.KeyPair{Name: name, PublicKey: line + " " + name, Fingerprint: ssh.FingerprintSHA256(public), CreatedAt: now})
+	keyPairs.put(tx, name, compute.KeyPair{Name: name, PublicKey: public.Line + " " + name, Fingerprint: public.Fingerprint, CreatedAt: now})
 	return nil
 }
 
 func (d computeDriver) ImportKeyPair(ctx context.Context, in compute.ImportKeyPair) (compute.KeyPair, error) {
 	return create(ctx, d.driver, "import_key_pair", in, func(tx *txn, now time.Time) (string, error) {
-		public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(in.PublicKey))
+		public, err := sshkey.Parse(in.PublicKey)
 		if err != nil {
-			return "", invalid("public_key: this is no public key in the form of authorized_keys, like \"ssh-ed25519 AAAA…\": %w", err)
+			return "", err
 		}
 		return in.Name, putKeyPair(tx, now, in.Name, public)
 	}, func(tx *txn, now time.Time, name string) (compute.KeyPair, error) { return keyPair(tx, name) })
