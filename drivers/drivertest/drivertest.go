@@ -46,6 +46,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -90,6 +91,13 @@ type Harness struct {
 	// repeats what may be repeated. The suite then repeats the rest, as a person
 	// would: a change that is not repeatable, a body that cannot be rewound.
 	Faulty bool
+
+	// Native is an operation of the provider's own API that reads and has an
+	// answer, and NativeChange one that does not read; NativePages reads too, in
+	// pages of which there are at least two with SmallPages, if it is given.
+	// They are needed where the driver has native.
+	Native, NativePages native.Call
+	NativeChange        string
 
 	// What things are made from; the suite chooses what is not given.
 	Image      string // compute: a node's image; container: an image that can be pulled and run

@@ -16,6 +16,7 @@ import (
 func LB(t *testing.T, h Harness) {
 	s := &lbSuite{newSuite(t, lb.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
+	s.test(t, "native", s.native, "native")
 	s.test(t, "protocols", s.protocols, "list_protocols")
 	s.test(t, "algorithms", s.algorithms, "list_supported_algorithms")
 	s.test(t, "balancers", s.balancers, "create_balancer", "get_balancer")

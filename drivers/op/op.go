@@ -54,6 +54,7 @@ type Op struct {
 	Lasting bool
 
 	iface, in, out reflect.Type // out is nil for ShapeDo
+	judge          func(r *Request) Effect
 	invoke         func(ctx context.Context, r *Request) (any, error)
 	types          func() (in, out *Type)
 	filters        func() []filter
@@ -141,6 +142,14 @@ func (o *Op) Repeatable() *Op {
 // Unhurried marks a row as [Op.Lasting]. Rows with a stream are so by themselves.
 func (o *Op) Unhurried() *Op {
 	o.Lasting = true
+	return o
+}
+
+// Judged makes the effect a matter of the request, as of a row that hands on
+// whatever it is given: f says what a request does, and Effect is what it does at
+// most. See [Request.Effect]. Of a list row, requests that do not read are refused.
+func (o *Op) Judged(f func(r *Request) Effect) *Op {
+	o.judge = f
 	return o
 }
 
