@@ -153,6 +153,9 @@ func (o *Op) Judged(f func(r *Request) Effect) *Op {
 	return o
 }
 
+// IsJudged reports whether the effect is a matter of the request.
+func (o *Op) IsJudged() bool { return o.judge != nil }
+
 // In describes the operation's input, always a struct.
 func (o *Op) In() *Type { in, _ := o.types(); return in }
 
