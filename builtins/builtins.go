@@ -52,6 +52,7 @@ type Options struct {
 	Progress func(Event)  // waits, for a person to watch; may be nil
 
 	Grants      lib.Grants
+	KnownHosts  string // the file of machines' SSH host keys; without it, scripts must name a machine's key
 	Limits      Limits
 	Predeclared starlark.StringDict // further names
 }

@@ -81,6 +81,9 @@ func (c *connection) AttrNames() []string {
 	for _, o := range c.conn.Provider.Operations() {
 		names = append(names, o.Name)
 	}
+	if c.hasDeployNode() {
+		names = append(names, "deploy_node")
+	}
 	slices.Sort(names)
 	return names
 }
@@ -97,6 +100,9 @@ func (c *connection) Attr(name string) (starlark.Value, error) {
 			names = append(names, starlark.String(o.Name))
 		}
 		return starlark.Tuple(names), nil
+	}
+	if name == "deploy_node" && c.hasDeployNode() {
+		return starlark.NewBuiltin(name, c.deployNode), nil
 	}
 	// What the provider lacks is there as well: calling it says who has it.
 	o, err := c.family().Lookup(name)

@@ -36,6 +36,7 @@ func (r *run) names() starlark.StringDict {
 		"math":     math.Module,
 		"time":     startime.Module,
 	}
+	names["ssh"] = r.sshModule()
 	for _, f := range r.Families {
 		names[f.Name] = family{f}
 	}
@@ -74,7 +75,7 @@ func Modules(o Options) map[string][]string {
 // records of a family, by type: attempt, its error, stream and file.
 func Types() map[string][]string {
 	types := map[string][]string{}
-	for _, v := range []starlark.HasAttrs{&attempted{}, &scriptError{}, &stream{}, &lib.File{}} {
+	for _, v := range []starlark.HasAttrs{&attempted{}, &scriptError{}, &stream{}, &lib.File{}, &session{}} {
 		types[v.Type()] = v.AttrNames()
 	}
 	return types

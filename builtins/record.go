@@ -97,6 +97,9 @@ func (r *record) Attr(name string) (starlark.Value, error) {
 		if name == "wait" && r.stateful() {
 			return starlark.NewBuiltin("wait", r.wait), nil
 		}
+		if name == "deploy" && r.deployable() {
+			return starlark.NewBuiltin("deploy", r.deploy), nil
+		}
 	}
 	return nil, op.Errorf(op.InvalidArgument, "%s has no attribute %q%s", r.typ.Name, name, op.DidYouMean(name, r.AttrNames()))
 }
@@ -109,6 +112,9 @@ func (r *record) AttrNames() []string {
 		}
 		if r.stateful() {
 			names = append(names, "wait")
+		}
+		if r.deployable() {
+			names = append(names, "deploy")
 		}
 	}
 	slices.Sort(names)
@@ -171,6 +177,7 @@ func (r *record) label() string {
 type secret op.Secret
 
 func (s secret) String() string       { return op.Secret(s).String() }
+func (s secret) Reveal() string       { return op.Secret(s).Reveal() }
 func (s secret) Type() string         { return "secret" }
 func (s secret) Freeze()              {}
 func (s secret) Truth() starlark.Bool { return s != "" }

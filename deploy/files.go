@@ -74,7 +74,7 @@ func (f File) apply(ctx context.Context, s *Session) (Result, error) {
 func (s *Session) has(ctx context.Context, f File, want string) (bool, error) {
 	quoted := Quote(plain(f.Path))
 	line := "sha256sum < " + quoted + " && stat -c '%a %U:%G' " + quoted
-	r, err := s.quiet().Run(ctx, Command{Line: line, Sudo: f.Sudo})
+	r, err := s.Quiet().Run(ctx, Command{Line: line, Sudo: f.Sudo})
 	if err != nil || r.Status != 0 {
 		return false, err
 	}
@@ -85,8 +85,9 @@ func (s *Session) has(ctx context.Context, f File, want string) (bool, error) {
 	return sum == want && mode == fmt.Sprintf("%o", f.mode()) && (f.Owner == "" || f.Owner == owner || f.Owner == user), nil
 }
 
-// quiet is the session without anybody who listens: for its own commands.
-func (s *Session) quiet() *Session {
+// Quiet returns the session without anybody who listens to what its commands
+// write. It is not to be closed.
+func (s *Session) Quiet() *Session {
 	return &Session{name: s.name, user: s.user, client: s.client}
 }
 
@@ -134,7 +135,7 @@ func (s *Session) put(ctx context.Context, f File, sum string, size int64) error
 		finish += " && chown " + Quote(f.Owner) + " " + final
 	}
 	finish += " && mv -f " + final + " " + Quote(plain(f.Path))
-	r, err := s.quiet().Run(ctx, Command{Line: finish, Sudo: f.Sudo})
+	r, err := s.Quiet().Run(ctx, Command{Line: finish, Sudo: f.Sudo})
 	if err == nil && r.Status != 0 {
 		_ = files.Remove(temporary)
 		err = failure(r)

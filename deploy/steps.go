@@ -25,7 +25,7 @@ func (k Key) apply(ctx context.Context, s *Session) (Result, error) {
 	}
 	bare := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 	line := strings.TrimSpace(bare + " " + comment)
-	r, err := s.quiet().Run(ctx, Command{Line: "umask 077; mkdir -p ~/.ssh && touch ~/.ssh/authorized_keys || exit 1\n" +
+	r, err := s.Quiet().Run(ctx, Command{Line: "umask 077; mkdir -p ~/.ssh && touch ~/.ssh/authorized_keys || exit 1\n" +
 		"grep -qF -- " + Quote(bare) + " ~/.ssh/authorized_keys && exit 0\n" +
 		// A last line without an end would swallow the new one.
 		`[ -z "$(tail -c 1 ~/.ssh/authorized_keys)" ] || echo >> ~/.ssh/authorized_keys` + "\n" +
@@ -66,7 +66,7 @@ func (s *Session) created(ctx context.Context, name string, sudo bool) (bool, er
 	if name == "" {
 		return false, nil
 	}
-	r, err := s.quiet().Run(ctx, Command{Line: "test -e " + Quote(plain(name)), Sudo: sudo})
+	r, err := s.Quiet().Run(ctx, Command{Line: "test -e " + Quote(plain(name)), Sudo: sudo})
 	return err == nil && r.Status == 0, err
 }
 
@@ -100,7 +100,7 @@ func (c Script) apply(ctx context.Context, s *Session) (r Result, err error) {
 		// Also when the context has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		_, _ = s.quiet().Run(ctx, Command{Line: "rm -f " + name})
+		_, _ = s.Quiet().Run(ctx, Command{Line: "rm -f " + name})
 	}()
 	// Named by its interpreter, it runs also where nothing in /tmp may be executed.
 	words := []string{"sh"}
@@ -121,7 +121,7 @@ type CloudInit struct {
 func (CloudInit) String() string { return "cloud-init" }
 
 func (c CloudInit) apply(ctx context.Context, s *Session) (Result, error) {
-	r, err := s.quiet().Run(ctx, Command{Timeout: c.Timeout,
+	r, err := s.Quiet().Run(ctx, Command{Timeout: c.Timeout,
 		Line: "command -v cloud-init >/dev/null || exit 0; cloud-init status --wait --long"})
 	r.Changed = false
 	if r.Status == 2 { // it had something to complain of, and is done

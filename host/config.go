@@ -293,6 +293,7 @@ type policySection struct {
 	Read       []string    `json:"read"`
 	Write      []string    `json:"write"`
 	HTTP       []string    `json:"http"`
+	SSH        []string    `json:"ssh"`
 }
 
 type limitsSection struct {

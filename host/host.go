@@ -57,17 +57,18 @@ type Event = builtins.Event
 
 // Options are what a Host is made of. All of it may be zero but Drivers.
 type Options struct {
-	Drivers  []*drivers.Provider
-	Modules  []wasm.Source       // drivers that are WebAssembly modules, and what they may do
-	CacheDir string              // a folder of the user's own for compiled modules; empty compiles in every process
-	Config   *Config             // connections, and more policy and limits; nil is none
-	Policy   Policy              // what scripts may do; the configuration's must allow it too, and what it grants is added
-	Limits   Limits              // zero fields are the configuration's, or as [Limits] says
-	Chain    []op.Interceptor    // the embedder's own, outside the host's
-	Builtins starlark.StringDict // further names for scripts; frozen by New
-	Stdout   io.Writer           // print and table; nil discards. Concurrent runs write to it at once
-	Logger   *slog.Logger        // nil discards
-	Progress func(Event)         // waits and transfers; may be nil, and is called from many goroutines
+	Drivers    []*drivers.Provider
+	Modules    []wasm.Source       // drivers that are WebAssembly modules, and what they may do
+	CacheDir   string              // a folder of the user's own for compiled modules; empty compiles in every process
+	Config     *Config             // connections, and more policy and limits; nil is none
+	Policy     Policy              // what scripts may do; the configuration's must allow it too, and what it grants is added
+	Limits     Limits              // zero fields are the configuration's, or as [Limits] says
+	Chain      []op.Interceptor    // the embedder's own, outside the host's
+	Builtins   starlark.StringDict // further names for scripts; frozen by New
+	Stdout     io.Writer           // print and table; nil discards. Concurrent runs write to it at once
+	Logger     *slog.Logger        // nil discards
+	KnownHosts string              // the file of machines' SSH host keys, in OpenSSH's form; without it, scripts must name a machine's key
+	Progress   func(Event)         // waits and transfers; may be nil, and is called from many goroutines
 }
 
 // A Host runs scripts and opens connections.
@@ -155,7 +156,8 @@ func New(o Options) (_ *Host, err error) {
 		}
 	}
 	h.grants = Policy{Env: slices.Concat(o.Policy.Env, h.config.Policy.Env), Read: slices.Concat(o.Policy.Read, h.config.Policy.Read),
-		Write: slices.Concat(o.Policy.Write, h.config.Policy.Write), HTTP: slices.Concat(o.Policy.HTTP, h.config.Policy.HTTP)}
+		Write: slices.Concat(o.Policy.Write, h.config.Policy.Write), HTTP: slices.Concat(o.Policy.HTTP, h.config.Policy.HTTP),
+		SSH: slices.Concat(o.Policy.SSH, h.config.Policy.SSH)}
 	h.limits = o.Limits.or(h.config.Limits).or(defaultLimits)
 	for _, f := range h.families {
 		if _, ok := o.Builtins[f.Name]; ok {

@@ -24,6 +24,7 @@ type Policy struct {
 	Read  []string // folders for read_file and open_file, and all below them
 	Write []string // folders for write_file, and all below them
 	HTTP  []string // hosts for http: "api.example.com"
+	SSH   []string // hosts for ssh and node.deploy: "*.example.com", "10.0.0.0/8", "*"
 }
 
 // check reports patterns that cannot be meant: malformed ones, and names of

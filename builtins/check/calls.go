@@ -26,7 +26,7 @@ func (c *checker) attribute(e *syntax.DotExpr, x value) value {
 			c.problem(e.Name, "%s has no attribute %q%s", x.f.Name, name, hint)
 		}
 	case connectionValue:
-		if slices.Contains([]string{"name", "provider", "operations"}, name) {
+		if slices.Contains([]string{"name", "provider", "operations"}, name) || deploysNode(x.f, name) {
 			return nil
 		}
 		o, err := x.f.Lookup(name)
@@ -92,13 +92,22 @@ func fieldValue(x recordValue, f *op.Field) value {
 	return nil
 }
 
-// method is the operation that is a record's method; nil for wait.
+// deploysNode reports whether the name is deploy_node, which is create_node and the
+// node's deploy in one.
+func deploysNode(f *op.Family, name string) bool { return f.Name == "compute" && name == "deploy_node" }
+
+// deploys reports whether the name is a node's deploy.
+func (x recordValue) deploys(name string) bool {
+	return name == "deploy" && x.f.Name == "compute" && x.t.Name == "node"
+}
+
+// method is the operation that is a record's method; nil for wait and deploy.
 func (x recordValue) method(name string) (*op.Op, bool) {
 	methods := x.f.Methods(x.t.Name)
 	if o := methods[name]; o != nil {
 		return o, true
 	}
-	return nil, name == "wait" && methods["refresh"] != nil && x.t.Field("state") != nil
+	return nil, x.deploys(name) || name == "wait" && methods["refresh"] != nil && x.t.Field("state") != nil
 }
 
 // call checks a call and returns what it answers with.
@@ -166,6 +175,10 @@ func (c *checker) operation(dot *syntax.DotExpr, x value, args []argument, at sy
 			return c.driver(x.f, args)
 		}
 	case connectionValue:
+		if deploysNode(x.f, name) {
+			c.deployNode(x, args, at)
+			return nil
+		}
 		if o, err := x.f.Lookup(name); err == nil {
 			c.input(o, nil, args, at)
 			return answer(x.f, x.p, o)
@@ -176,12 +189,28 @@ func (c *checker) operation(dot *syntax.DotExpr, x value, args []argument, at sy
 			c.input(o, x.t, args, at)
 			return answer(x.f, x.p, o)
 		}
+		if ok && x.deploys(name) {
+			return nil
+		}
 		if ok {
 			c.wait(x, args)
 			return x
 		}
 	}
 	return nil
+}
+
+// deployNode checks what deploy_node hands on to create_node.
+func (c *checker) deployNode(x connectionValue, args []argument, at syntax.Node) {
+	create, err := x.f.Lookup("create_node")
+	if err != nil {
+		return
+	}
+	own := func(a argument) bool { return a.key != nil && (a.key.Name == "deploy" || a.key.Name == "keep") }
+	if !slices.ContainsFunc(args, func(a argument) bool { return a.any() || a.key != nil && a.key.Name == "deploy" }) {
+		c.problem(at, "deploy_node: argument \"deploy\" is missing")
+	}
+	c.input(create, nil, slices.DeleteFunc(slices.Clone(args), own), at)
 }
 
 func (c *checker) arguments(args []syntax.Expr, env *scope) []argument {

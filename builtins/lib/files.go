@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	startime "go.starlark.net/lib/time"
@@ -27,6 +28,7 @@ import (
 //	open_file(path)                        a stream, for what takes one: put_object(body = open_file(…))
 //	list_files(path, pattern="**")         what is below a folder: path, size, modified
 //	remove_file(path)                      removes a file
+//	write_key(path, key)                   a private key, for its owner alone; never over another one
 type files struct{ read, write []string }
 
 func (f files) builtins() []*starlark.Builtin {
@@ -36,6 +38,7 @@ func (f files) builtins() []*starlark.Builtin {
 		starlark.NewBuiltin("open_file", f.openFile),
 		starlark.NewBuiltin("list_files", f.listFiles),
 		starlark.NewBuiltin("remove_file", f.removeFile),
+		starlark.NewBuiltin("write_key", f.writeKey),
 	}
 }
 
@@ -67,6 +70,13 @@ func root(builtin, name string, granted []string, flag string) (*os.Root, string
 		return r, rel, nil
 	}
 	return nil, "", op.Errorf(op.PermissionDenied, "%s: %s is in no folder that is granted: allow it with --allow-%s %s, or with %s in the [policy] of cloudlark.toml", builtin, name, flag, filepath.Dir(name), flag)
+}
+
+// Folder opens the granted folder that a path is in, and says where in it, in the
+// form of an fs.FS. Who asked closes it.
+func (g Grants) Folder(builtin, name string) (*os.Root, string, error) {
+	r, rel, err := root(builtin, name, slices.Concat(g.Read, g.Write), "read")
+	return r, filepath.ToSlash(rel), err
 }
 
 func failed(builtin, name string, err error) error {
@@ -183,6 +193,54 @@ func write(ctx context.Context, r *os.Root, name string, src io.Reader, add bool
 		err = errors.Join(err, r.Remove(to))
 	}
 	return n, err
+}
+
+// writeKey writes a private key that nobody else may read. A file that holds
+// another one stays as it is.
+func (f files) writeKey(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var name string
+	var key starlark.Value
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "path", &name, "key", &key); err != nil {
+		return nil, err
+	}
+	if has, ok := key.(starlark.HasAttrs); ok {
+		if private, err := has.Attr("private_key"); err == nil && private != nil && private != starlark.None {
+			key = private
+		}
+	}
+	text, ok := starlark.AsString(key)
+	if revealed, is := key.(interface{ Reveal() string }); is {
+		text, ok = revealed.Reveal(), true
+	}
+	if !ok || !strings.Contains(text, "PRIVATE KEY-----") {
+		return nil, op.Errorf(op.InvalidArgument, "%s: key: want a private key in PEM, or what has private_key", b.Name())
+	}
+	r, rel, err := root(b.Name(), name, f.write, "write")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if dir := filepath.Dir(rel); dir != "." {
+		if err := r.MkdirAll(dir, 0o700); err != nil {
+			return nil, failed(b.Name(), name, err)
+		}
+	}
+	file, err := r.OpenFile(rel, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		have, rerr := r.ReadFile(rel)
+		if rerr == nil && string(have) == text {
+			return starlark.None, nil
+		}
+		return nil, op.Errorf(op.AlreadyExists, "%s: %s is there, and holds something else", b.Name(), name)
+	}
+	if err != nil {
+		return nil, failed(b.Name(), name, err)
+	}
+	_, err = file.WriteString(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, failed(b.Name(), name, errors.Join(err, r.Remove(rel)))
+	}
+	return starlark.None, nil
 }
 
 func (f files) removeFile(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

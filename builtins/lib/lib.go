@@ -32,6 +32,7 @@ type Grants struct {
 	Read  []string // folders, or single files, that may be read
 	Write []string // folders that may be written to, and read
 	HTTP  []string // hosts: "hooks.example.net", "*.example.net", "127.0.0.1:8080"
+	SSH   []string // hosts: "*.example.net", "203.0.113.7", "10.0.0.0/8", "*"
 }
 
 // Predeclared are the builtins by name.

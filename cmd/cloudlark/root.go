@@ -69,6 +69,7 @@ type flags struct {
 	allowWrite []string
 	allowEnv   []string
 	allowHTTP  []string
+	allowSSH   []string
 	timeout    time.Duration
 	maxSteps   uint64
 	verbose    int
@@ -109,6 +110,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVar(&a.flags.allowWrite, "allow-write", nil, "a folder that scripts may write to")
 	f.StringArrayVar(&a.flags.allowEnv, "allow-env", nil, "environment variables that scripts may read: APP_*")
 	f.StringArrayVar(&a.flags.allowHTTP, "allow-http", nil, "a host that scripts may reach by HTTP")
+	f.StringArrayVar(&a.flags.allowSSH, "allow-ssh", nil, "a host or a network that scripts may reach by SSH: 10.0.0.0/8, *")
 	f.DurationVar(&a.flags.timeout, "timeout", 0, "end the script after this time")
 	f.Uint64Var(&a.flags.maxSteps, "max-steps", 0, "end the script after so many steps")
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "log every call to standard error; twice: with its arguments")
@@ -135,10 +137,11 @@ func (a *app) host(dir string) (*host.Host, error) {
 		CacheDir: cacheFolder("compiled"),
 		Config:   config,
 		Policy: host.Policy{ReadOnly: a.flags.readOnly, Read: a.flags.allowRead, Write: a.flags.allowWrite,
-			Env: a.flags.allowEnv, HTTP: a.flags.allowHTTP},
-		Limits: host.Limits{Time: a.flags.timeout, Steps: a.flags.maxSteps},
-		Stdout: a.out,
-		Logger: a.logger(),
+			Env: a.flags.allowEnv, HTTP: a.flags.allowHTTP, SSH: a.flags.allowSSH},
+		KnownHosts: stateFolder("known_hosts"),
+		Limits:     host.Limits{Time: a.flags.timeout, Steps: a.flags.maxSteps},
+		Stdout:     a.out,
+		Logger:     a.logger(),
 	}
 	if p := a.progress(); p != nil {
 		o.Progress = p.event
