@@ -79,8 +79,7 @@ func (d *gceDriver) AllocateAddress(ctx context.Context, in compute.AllocateAddr
 	if err != nil {
 		return compute.Address{}, err
 	}
-	token := op.Token(ctx)
-	in.Name = cmp.Or(in.Name, "address-"+requestID(token, "name"))
+	in.Name = cmp.Or(in.Name, "address-"+requestID(op.Token(ctx), "name"))
 	if err := named("an address", in.Name); err != nil {
 		return compute.Address{}, err
 	}
@@ -91,8 +90,8 @@ func (d *gceDriver) AllocateAddress(ctx context.Context, in compute.AllocateAddr
 	if r.scope, err = d.regionFor(in.Location); err != nil {
 		return compute.Address{}, err
 	}
-	o, err := do(d.api.Addresses.Insert(r.project, r.scope, &gce.Address{Name: in.Name, Description: extra.Description, AddressType: "EXTERNAL",
-		NetworkTier: extra.NetworkTier}).RequestId(requestID(token, "allocate_address")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Addresses.Insert(r.project, r.scope, &gce.Address{Name: in.Name, Description: extra.Description, AddressType: "EXTERNAL",
+		NetworkTier: extra.NetworkTier}))
 	if err != nil {
 		return compute.Address{}, err
 	}
@@ -113,7 +112,7 @@ func (d *gceDriver) labelled(ctx context.Context, r ref, tags map[string]string)
 	if err != nil || len(tags) == 0 {
 		return a, err
 	}
-	o, err := do(d.api.Addresses.SetLabels(r.project, r.scope, r.name, &gce.RegionSetLabelsRequest{Labels: tags, LabelFingerprint: a.LabelFingerprint}).Context(ctx))
+	o, err := change(ctx, "setLabels", d.api.Addresses.SetLabels(r.project, r.scope, r.name, &gce.RegionSetLabelsRequest{Labels: tags, LabelFingerprint: a.LabelFingerprint}))
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +199,8 @@ func (d *gceDriver) readdress(ctx context.Context, node ref, nic string) {
 
 // withAddress gives an interface a public address; any, if ip is empty.
 func (d *gceDriver) withAddress(ctx context.Context, node ref, nic, ip string) error {
-	o, err := do(d.api.Instances.AddAccessConfig(node.project, node.scope, node.name, nic,
-		&gce.AccessConfig{Name: natName, Type: "ONE_TO_ONE_NAT", NatIP: ip}).Context(ctx))
+	o, err := change(ctx, "addAccessConfig "+ip, d.api.Instances.AddAccessConfig(node.project, node.scope, node.name, nic,
+		&gce.AccessConfig{Name: natName, Type: "ONE_TO_ONE_NAT", NatIP: ip}))
 	if err != nil {
 		return err
 	}
@@ -209,7 +208,7 @@ func (d *gceDriver) withAddress(ctx context.Context, node ref, nic, ip string) e
 }
 
 func (d *gceDriver) withoutAddress(ctx context.Context, node ref, nic, config string) error {
-	o, err := do(d.api.Instances.DeleteAccessConfig(node.project, node.scope, node.name, config, nic).Context(ctx))
+	o, err := change(ctx, "deleteAccessConfig "+config, d.api.Instances.DeleteAccessConfig(node.project, node.scope, node.name, config, nic))
 	if err != nil {
 		return err
 	}
@@ -257,9 +256,9 @@ func (d *gceDriver) removeAddress(ctx context.Context, r ref) error {
 	var o *gce.Operation
 	var err error
 	if r.scope == "" {
-		o, err = do(d.api.GlobalAddresses.Delete(r.project, r.name).Context(ctx))
+		o, err = change(ctx, "delete", d.api.GlobalAddresses.Delete(r.project, r.name))
 	} else {
-		o, err = do(d.api.Addresses.Delete(r.project, r.scope, r.name).Context(ctx))
+		o, err = change(ctx, "delete", d.api.Addresses.Delete(r.project, r.scope, r.name))
 	}
 	if err != nil {
 		return err

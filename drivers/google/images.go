@@ -183,15 +183,15 @@ func (d *gceDriver) CreateImage(ctx context.Context, in compute.CreateImage) (co
 	}
 	image := &gce.Image{Name: in.Name, Description: in.Description, Labels: tags, SourceDisk: i.Disks[root].Source}
 	if !in.Reboot || i.Status != "RUNNING" {
-		return d.insertImage(ctx, image, true, "create_image")
+		return d.insertImage(ctx, image, true)
 	}
-	o, err := do(d.api.Instances.Stop(r.project, r.scope, r.name).Context(ctx))
+	o, err := change(ctx, "stop", d.api.Instances.Stop(r.project, r.scope, r.name))
 	if err == nil {
 		err = d.start(r.project, o).finished(ctx)
 	}
 	var made compute.Image
 	if err == nil {
-		made, err = d.insertImage(ctx, image, false, "create_image")
+		made, err = d.insertImage(ctx, image, false)
 	}
 	if err == nil {
 		err = d.completed(ctx, made)
@@ -202,10 +202,7 @@ func (d *gceDriver) CreateImage(ctx context.Context, in compute.CreateImage) (co
 // completed waits until an image is made.
 func (d *gceDriver) completed(ctx context.Context, i compute.Image) error {
 	return op.Poll(ctx, 5*time.Second, func(ctx context.Context) (bool, error) {
-		now, err := d.GetImage(ctx, compute.GetImage{Image: i.ID})
-		if err != nil && again(ctx, err) {
-			return false, nil
-		}
+		now, err := persist(ctx, func() (compute.Image, error) { return d.GetImage(ctx, compute.GetImage{Image: i.ID}) })
 		return err != nil || now.State != compute.ImagePending, err
 	})
 }
@@ -215,7 +212,7 @@ func (d *gceDriver) completed(ctx context.Context, i compute.Image) error {
 func (d *gceDriver) restarted(ctx context.Context, r ref, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	o, err := do(d.api.Instances.Start(r.project, r.scope, r.name).Context(ctx))
+	o, err := change(ctx, "start", d.api.Instances.Start(r.project, r.scope, r.name))
 	if err == nil {
 		err = d.start(r.project, o).begun(ctx, underWay)
 	}
@@ -226,16 +223,16 @@ func (d *gceDriver) restarted(ctx context.Context, r ref, cause error) error {
 }
 
 // insertImage makes an image. force takes it of a disk that is in use.
-func (d *gceDriver) insertImage(ctx context.Context, image *gce.Image, force bool, step string) (compute.Image, error) {
+func (d *gceDriver) insertImage(ctx context.Context, image *gce.Image, force bool) (compute.Image, error) {
 	project, err := d.project(ctx)
 	if err != nil {
 		return compute.Image{}, err
 	}
-	insert := d.api.Images.Insert(project, image).RequestId(requestID(op.Token(ctx), step))
+	insert := d.api.Images.Insert(project, image)
 	if force {
 		insert.ForceCreate(true)
 	}
-	o, err := do(insert.Context(ctx))
+	o, err := change(ctx, "insert", insert)
 	if err != nil {
 		return compute.Image{}, err
 	}
@@ -276,7 +273,7 @@ func (d *gceDriver) CopyImage(ctx context.Context, in compute.CopyImage) (comput
 	if err != nil {
 		return compute.Image{}, err
 	}
-	return d.insertImage(ctx, &gce.Image{Name: in.Name, Description: in.Description, SourceImage: source}, false, "copy_image")
+	return d.insertImage(ctx, &gce.Image{Name: in.Name, Description: in.Description, SourceImage: source}, false)
 }
 
 func (d *gceDriver) DeleteImage(ctx context.Context, in compute.DeleteImage) error {
@@ -292,7 +289,7 @@ func (d *gceDriver) DeleteImage(ctx context.Context, in compute.DeleteImage) err
 }
 
 func (d *gceDriver) removeImage(ctx context.Context, r ref) error {
-	o, err := do(d.api.Images.Delete(r.project, r.name).Context(ctx))
+	o, err := change(ctx, "delete", d.api.Images.Delete(r.project, r.name))
 	if err != nil {
 		return err
 	}

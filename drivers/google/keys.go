@@ -215,7 +215,7 @@ func (d *gceDriver) DeleteKeyPair(ctx context.Context, in compute.DeleteKeyPair)
 // nobody's change in between is lost.
 func (d *gceDriver) changeKeys(ctx context.Context, change func(text string) (string, error)) error {
 	return optimistically(ctx, func(ctx context.Context) error {
-		m, err := d.commonMetadata(ctx)
+		m, err := persist(ctx, func() (*gce.Metadata, error) { return d.commonMetadata(ctx) })
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (d *gceDriver) changeKeys(ctx context.Context, change func(text string) (st
 		if err != nil {
 			return err
 		}
-		o, err := do(d.api.Projects.SetCommonInstanceMetadata(project, &gce.Metadata{Fingerprint: m.Fingerprint, Items: items}).Context(ctx))
+		o, err := change(ctx, "setCommonInstanceMetadata "+m.Fingerprint, d.api.Projects.SetCommonInstanceMetadata(project, &gce.Metadata{Fingerprint: m.Fingerprint, Items: items}))
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 	if err != nil {
 		return compute.Network{}, err
 	}
-	o, err := do(d.api.Networks.Insert(r.project, network).RequestId(requestID(op.Token(ctx), "create_network")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Networks.Insert(r.project, network))
 	if err != nil {
 		return compute.Network{}, err
 	}
@@ -160,7 +160,7 @@ func (d *gceDriver) DestroyNetwork(ctx context.Context, in compute.DestroyNetwor
 }
 
 func (d *gceDriver) removeNetwork(ctx context.Context, r ref) error {
-	o, err := do(d.api.Networks.Delete(r.project, r.name).Context(ctx))
+	o, err := change(ctx, "delete", d.api.Networks.Delete(r.project, r.name))
 	if err != nil {
 		return err
 	}
@@ -264,9 +264,8 @@ func (d *gceDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (
 	if r.scope, err = d.regionFor(in.Location); err != nil {
 		return compute.Subnet{}, err
 	}
-	o, err := do(d.api.Subnetworks.Insert(r.project, r.scope, &gce.Subnetwork{Name: in.Name, Description: extra.Description, Network: network.url("", "networks"),
-		IpCidrRange: in.CIDR, PrivateIpGoogleAccess: extra.PrivateGoogleAccess, EnableFlowLogs: extra.FlowLogs}).
-		RequestId(requestID(op.Token(ctx), "create_subnet")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Subnetworks.Insert(r.project, r.scope, &gce.Subnetwork{Name: in.Name, Description: extra.Description, Network: network.url("", "networks"),
+		IpCidrRange: in.CIDR, PrivateIpGoogleAccess: extra.PrivateGoogleAccess, EnableFlowLogs: extra.FlowLogs}))
 	if err != nil {
 		return compute.Subnet{}, err
 	}
@@ -293,7 +292,7 @@ func (d *gceDriver) DestroySubnet(ctx context.Context, in compute.DestroySubnet)
 }
 
 func (d *gceDriver) removeSubnet(ctx context.Context, r ref) error {
-	o, err := do(d.api.Subnetworks.Delete(r.project, r.scope, r.name).Context(ctx))
+	o, err := change(ctx, "delete", d.api.Subnetworks.Delete(r.project, r.scope, r.name))
 	if err != nil {
 		return err
 	}

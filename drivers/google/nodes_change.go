@@ -41,7 +41,7 @@ func (d *gceDriver) turn(ctx context.Context, id string, there, from []string, b
 
 func (d *gceDriver) StartNode(ctx context.Context, in compute.StartNode) error {
 	return d.turn(ctx, in.Node, []string{"PROVISIONING", "STAGING", "RUNNING"}, []string{"TERMINATED", "STOPPED"}, func(r ref) (*gce.Operation, error) {
-		return do(d.api.Instances.Start(r.project, r.scope, r.name).Context(ctx))
+		return change(ctx, "start", d.api.Instances.Start(r.project, r.scope, r.name))
 	})
 }
 
@@ -58,19 +58,19 @@ func (d *gceDriver) StopNode(ctx context.Context, in compute.StopNode) error {
 		if in.Force {
 			stop.NoGracefulShutdown(true)
 		}
-		return do(stop.Context(ctx))
+		return change(ctx, "stop", stop)
 	})
 }
 
 func (d *gceDriver) SuspendNode(ctx context.Context, in compute.SuspendNode) error {
 	return d.turn(ctx, in.Node, []string{"SUSPENDING", "SUSPENDED"}, []string{"RUNNING"}, func(r ref) (*gce.Operation, error) {
-		return do(d.api.Instances.Suspend(r.project, r.scope, r.name).Context(ctx))
+		return change(ctx, "suspend", d.api.Instances.Suspend(r.project, r.scope, r.name))
 	})
 }
 
 func (d *gceDriver) ResumeNode(ctx context.Context, in compute.ResumeNode) error {
 	return d.turn(ctx, in.Node, []string{"PROVISIONING", "STAGING", "RUNNING"}, []string{"SUSPENDED"}, func(r ref) (*gce.Operation, error) {
-		return do(d.api.Instances.Resume(r.project, r.scope, r.name).Context(ctx))
+		return change(ctx, "resume", d.api.Instances.Resume(r.project, r.scope, r.name))
 	})
 }
 
@@ -80,7 +80,7 @@ func (d *gceDriver) RebootNode(ctx context.Context, in compute.RebootNode) error
 	if err != nil {
 		return err
 	}
-	o, err := do(d.api.Instances.Reset(r.project, r.scope, r.name).Context(ctx))
+	o, err := change(ctx, "reset", d.api.Instances.Reset(r.project, r.scope, r.name))
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func (d *gceDriver) ResizeNode(ctx context.Context, in compute.ResizeNode) error
 	case nodeStates[i.Status] != compute.NodeStopped:
 		return op.Errorf(op.Conflict, "the node %s is %s: only a stopped one can be resized", in.Node, nodeStates[i.Status])
 	}
-	o, err := do(d.api.Instances.SetMachineType(r.project, r.scope, r.name,
-		&gce.InstancesSetMachineTypeRequest{MachineType: "zones/" + r.scope + "/machineTypes/" + in.Size}).Context(ctx))
+	o, err := change(ctx, "setMachineType", d.api.Instances.SetMachineType(r.project, r.scope, r.name,
+		&gce.InstancesSetMachineTypeRequest{MachineType: "zones/" + r.scope + "/machineTypes/" + in.Size}))
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (d *gceDriver) DestroyNode(ctx context.Context, in compute.DestroyNode) err
 
 // remove deletes a node; its root disk goes with it.
 func (d *gceDriver) remove(ctx context.Context, r ref) error {
-	o, err := do(d.api.Instances.Delete(r.project, r.scope, r.name).Context(ctx))
+	o, err := change(ctx, "delete "+r.name, d.api.Instances.Delete(r.project, r.scope, r.name))
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func (d *gceDriver) SetNodeTags(ctx context.Context, in compute.SetNodeTags) err
 		if err != nil {
 			return err
 		}
-		o, err := do(d.api.Instances.SetLabels(r.project, r.scope, r.name,
-			&gce.InstancesSetLabelsRequest{Labels: tags, LabelFingerprint: i.LabelFingerprint, ForceSendFields: []string{"Labels"}}).Context(ctx))
+		o, err := change(ctx, "setLabels "+i.LabelFingerprint, d.api.Instances.SetLabels(r.project, r.scope, r.name,
+			&gce.InstancesSetLabelsRequest{Labels: tags, LabelFingerprint: i.LabelFingerprint, ForceSendFields: []string{"Labels"}}))
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (d *gceDriver) CreateNode(ctx context.Context, in compute.CreateNode) (comp
 	}
 	i.Name, i.MachineType = in.Name, fmt.Sprintf("zones/%s/machineTypes/%s", r.scope, in.Size)
 	i.Hostname, i.DeletionProtection = extra.Hostname, extra.DeletionProtection
-	o, err := do(d.api.Instances.Insert(r.project, r.scope, i).RequestId(requestID(op.Token(ctx), "create_node")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Instances.Insert(r.project, r.scope, i))
 	if err != nil {
 		return compute.Node{}, err
 	}
@@ -105,7 +105,7 @@ func (d *gceDriver) CreateNodes(ctx context.Context, in compute.CreateNodes) ([]
 		names[k] = fmt.Sprintf("%s-%d", in.Name, k+1)
 		bulk.PerInstanceProperties[names[k]] = gce.BulkInsertInstanceResourcePerInstanceProperties{}
 	}
-	o, err := do(d.api.Instances.BulkInsert(r.project, r.scope, bulk).RequestId(requestID(op.Token(ctx), "create_nodes")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Instances.BulkInsert(r.project, r.scope, bulk))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	gce "google.golang.org/api/compute/v1"
@@ -17,6 +18,40 @@ type job struct {
 	api     *gce.Service
 	project string
 	state   *gce.Operation // as last seen
+}
+
+// A changer is a change, ready to be asked for.
+type changer[C any] interface {
+	caller[*gce.Operation]
+	Context(ctx context.Context) C
+	RequestId(id string) C
+}
+
+// change asks for a change. Google Compute Engine makes it once for one
+// request id, so that it can be asked for again: by persist, and with the
+// call's token by the host. step tells the changes of one call apart.
+func change[C changer[C]](ctx context.Context, step string, c C) (*gce.Operation, error) {
+	c = c.RequestId(requestID(op.Token(ctx), step)).Context(ctx)
+	return persist(ctx, func() (*gce.Operation, error) { return do(c) })
+}
+
+// persist makes one request of several, and repeats it as far as the retries
+// that the host has left allow: the host could only repeat them all.
+func persist[T any](ctx context.Context, request func() (T, error)) (T, error) {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		v, err := request()
+		e := op.AsError(err)
+		if e == nil || e.Kind != op.Unavailable && e.Kind != op.RateLimited || ctx.Err() != nil || !op.TakeRetry(ctx) {
+			return v, err
+		}
+		timer := time.NewTimer(max(pause/2+rand.N(pause/2), e.RetryAfter))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return v, err
+		case <-timer.C:
+		}
+	}
 }
 
 // start follows what the answer to a change says was begun.
@@ -43,8 +78,7 @@ func (j *job) begun(ctx context.Context, ready func(ctx context.Context) (bool, 
 		case j.done():
 			return true, j.outcome()
 		case j.state.Status == "RUNNING":
-			is, err := ready(ctx)
-			if is || err != nil && !again(ctx, err) {
+			if is, err := persist(ctx, func() (bool, error) { return ready(ctx) }); is || err != nil {
 				return is, err
 			}
 		}
@@ -60,21 +94,11 @@ func (j *job) done() bool { return j.state.Status == "DONE" }
 // refresh asks for the operation's state. With wait, the answer comes when it
 // is done, or after two minutes.
 func (j *job) refresh(ctx context.Context, wait bool) error {
-	next, err := j.ask(ctx, wait)
+	next, err := persist(ctx, func() (*gce.Operation, error) { return j.ask(ctx, wait) })
 	if err == nil {
 		j.state = next
-		return nil
-	}
-	if again(ctx, err) {
-		return nil
 	}
 	return err
-}
-
-// again takes a retry from the call's budget for a question that failed.
-func again(ctx context.Context, err error) bool {
-	kind := op.KindOf(err)
-	return (kind == op.Unavailable || kind == op.RateLimited) && op.TakeRetry(ctx)
 }
 
 func (j *job) ask(ctx context.Context, wait bool) (*gce.Operation, error) {

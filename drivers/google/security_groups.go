@@ -256,14 +256,14 @@ func (d *gceDriver) CreateSecurityGroup(ctx context.Context, in compute.CreateSe
 	// Should somebody enable it, it denies what would be denied without it.
 	anchor := &gce.Firewall{Name: in.Name, Description: in.Description, Network: network.url("", "networks"), Disabled: true, Direction: "INGRESS",
 		Priority: 65535, Denied: []*gce.FirewallDenied{{IPProtocol: "all"}}, SourceRanges: []string{"0.0.0.0/0"}, TargetTags: []string{in.Name}}
-	if err := d.insertFirewall(ctx, project, anchor, "create_security_group"); err != nil {
+	if err := d.insertFirewall(ctx, project, anchor); err != nil {
 		return compute.SecurityGroup{}, err
 	}
 	return groupsOf([]*gce.Firewall{anchor})[0].portable(project), nil
 }
 
-func (d *gceDriver) insertFirewall(ctx context.Context, project string, f *gce.Firewall, step string) error {
-	o, err := do(d.api.Firewalls.Insert(project, f).RequestId(requestID(op.Token(ctx), step)).Context(ctx))
+func (d *gceDriver) insertFirewall(ctx context.Context, project string, f *gce.Firewall) error {
+	o, err := change(ctx, "insert", d.api.Firewalls.Insert(project, f))
 	if err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (d *gceDriver) insertFirewall(ctx context.Context, project string, f *gce.F
 }
 
 func (d *gceDriver) removeFirewall(ctx context.Context, project, name string) error {
-	o, err := do(d.api.Firewalls.Delete(project, name).Context(ctx))
+	o, err := change(ctx, "delete "+name, d.api.Firewalls.Delete(project, name))
 	if err != nil {
 		return err
 	}
@@ -407,7 +407,7 @@ func (d *gceDriver) AllowSecurityGroupRule(ctx context.Context, in compute.Allow
 	if err != nil {
 		return err
 	}
-	return d.insertFirewall(ctx, project, g.firewall(r), "allow_security_group_rule")
+	return d.insertFirewall(ctx, project, g.firewall(r))
 }
 
 func (d *gceDriver) RevokeSecurityGroupRule(ctx context.Context, in compute.RevokeSecurityGroupRule) error {

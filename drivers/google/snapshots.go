@@ -92,8 +92,7 @@ func (d *gceDriver) CreateVolumeSnapshot(ctx context.Context, in compute.CreateV
 	if err != nil {
 		return compute.VolumeSnapshot{}, err
 	}
-	o, err := do(d.api.Snapshots.Insert(r.project, &gce.Snapshot{Name: in.Name, Description: in.Description, SourceDisk: diskURL(disk), Labels: tags}).
-		RequestId(requestID(op.Token(ctx), "create_volume_snapshot")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Snapshots.Insert(r.project, &gce.Snapshot{Name: in.Name, Description: in.Description, SourceDisk: diskURL(disk), Labels: tags}))
 	if err != nil {
 		return compute.VolumeSnapshot{}, err
 	}
@@ -119,7 +118,7 @@ func (d *gceDriver) DestroyVolumeSnapshot(ctx context.Context, in compute.Destro
 }
 
 func (d *gceDriver) removeSnapshot(ctx context.Context, r ref) error {
-	o, err := do(d.api.Snapshots.Delete(r.project, r.name).Context(ctx))
+	o, err := change(ctx, "delete", d.api.Snapshots.Delete(r.project, r.name))
 	if err != nil {
 		return err
 	}

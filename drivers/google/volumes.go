@@ -174,7 +174,7 @@ func (d *gceDriver) CreateVolume(ctx context.Context, in compute.CreateVolume) (
 			return compute.Volume{}, err
 		}
 	}
-	o, err := do(d.api.Disks.Insert(r.project, r.scope, disk).RequestId(requestID(op.Token(ctx), "create_volume")).Context(ctx))
+	o, err := change(ctx, "insert", d.api.Disks.Insert(r.project, r.scope, disk))
 	if err != nil {
 		return compute.Volume{}, err
 	}
@@ -208,9 +208,9 @@ func (d *gceDriver) ResizeVolume(ctx context.Context, in compute.ResizeVolume) e
 	}
 	var o *gce.Operation
 	if isZone(r.scope) {
-		o, err = do(d.api.Disks.Resize(r.project, r.scope, r.name, &gce.DisksResizeRequest{SizeGb: int64(in.Size)}).Context(ctx))
+		o, err = change(ctx, "resize", d.api.Disks.Resize(r.project, r.scope, r.name, &gce.DisksResizeRequest{SizeGb: int64(in.Size)}))
 	} else {
-		o, err = do(d.api.RegionDisks.Resize(r.project, r.scope, r.name, &gce.RegionDisksResizeRequest{SizeGb: int64(in.Size)}).Context(ctx))
+		o, err = change(ctx, "resize", d.api.RegionDisks.Resize(r.project, r.scope, r.name, &gce.RegionDisksResizeRequest{SizeGb: int64(in.Size)}))
 	}
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (d *gceDriver) AttachVolume(ctx context.Context, in compute.AttachVolume) e
 		return err
 	}
 	device := strings.TrimPrefix(base(in.Device), "google-")
-	o, err := do(d.api.Instances.AttachDisk(node.project, node.scope, node.name, &gce.AttachedDisk{Source: diskURL(r), DeviceName: device}).Context(ctx))
+	o, err := change(ctx, "attachDisk", d.api.Instances.AttachDisk(node.project, node.scope, node.name, &gce.AttachedDisk{Source: diskURL(r), DeviceName: device}))
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,7 @@ func (d *gceDriver) DetachVolume(ctx context.Context, in compute.DetachVolume) e
 		if parseURL(a.Source) != r {
 			continue
 		}
-		o, err := do(d.api.Instances.DetachDisk(node.project, node.scope, node.name, a.DeviceName).Context(ctx))
+		o, err := change(ctx, "detachDisk", d.api.Instances.DetachDisk(node.project, node.scope, node.name, a.DeviceName))
 		if err != nil {
 			return err
 		}
@@ -282,9 +282,9 @@ func (d *gceDriver) removeVolume(ctx context.Context, r ref) error {
 	var o *gce.Operation
 	var err error
 	if isZone(r.scope) {
-		o, err = do(d.api.Disks.Delete(r.project, r.scope, r.name).Context(ctx))
+		o, err = change(ctx, "delete", d.api.Disks.Delete(r.project, r.scope, r.name))
 	} else {
-		o, err = do(d.api.RegionDisks.Delete(r.project, r.scope, r.name).Context(ctx))
+		o, err = change(ctx, "delete", d.api.RegionDisks.Delete(r.project, r.scope, r.name))
 	}
 	if err != nil {
 		return err
