@@ -211,15 +211,15 @@ func (d *gceDriver) DeleteKeyPair(ctx context.Context, in compute.DeleteKeyPair)
 	})
 }
 
-// changeKeys changes the project's ssh-keys. The fingerprint sees to it that
+// changeKeys edits the project's ssh-keys. The fingerprint sees to it that
 // nobody's change in between is lost.
-func (d *gceDriver) changeKeys(ctx context.Context, change func(text string) (string, error)) error {
+func (d *gceDriver) changeKeys(ctx context.Context, edit func(text string) (string, error)) error {
 	return optimistically(ctx, func(ctx context.Context) error {
 		m, err := persist(ctx, func() (*gce.Metadata, error) { return d.commonMetadata(ctx) })
 		if err != nil {
 			return err
 		}
-		text, err := change(value(m, sshKeys))
+		text, err := edit(value(m, sshKeys))
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type changer[C any] interface {
 // request id, so that it can be asked for again: by persist, and with the
 // call's token by the host. step tells the changes of one call apart.
 func change[C changer[C]](ctx context.Context, step string, c C) (*gce.Operation, error) {
-	c = c.RequestId(requestID(op.Token(ctx), step)).Context(ctx)
+	c = c.RequestId(requestID(op.Token(ctx), fmt.Sprintf("%T %s", c, step))).Context(ctx)
 	return persist(ctx, func() (*gce.Operation, error) { return do(c) })
 }
 
