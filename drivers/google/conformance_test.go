@@ -1,6 +1,7 @@
 package google
 
 import (
+	"context"
 	"maps"
 	"testing"
 
@@ -44,4 +45,31 @@ func harness(s *gce.Server) drivertest.Harness {
 
 func TestConformance(t *testing.T) {
 	drivertest.Compute(t, harness(gce.Start(t)))
+}
+
+// TestConformanceOnABadDay is the suite against a service that refuses, fails
+// and forgets to answer, behind a chain that repeats what may be repeated.
+func TestConformanceOnABadDay(t *testing.T) {
+	s := gce.Start(t)
+	s.Falter(0.1, 3)
+	h := harness(s)
+	h.Open, h.Faulty = opener(s, repeat), true
+	drivertest.Compute(t, h)
+}
+
+// repeat retries as a careful host does.
+func repeat(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+	ctx = op.WithBudget(op.WithToken(ctx, op.Token(ctx)), 50)
+	may := r.Op.Idempotent
+	if d, ok := r.Driver.(op.Idempotent); ok && r.Op.Effect == op.Creates {
+		may = may || d.HonoursToken(r.Op)
+	}
+	out, err := next(ctx, r)
+	for op.KindOf(err) == op.RateLimited || op.KindOf(err) == op.Unavailable && may {
+		if !op.TakeRetry(ctx) {
+			break
+		}
+		out, err = next(ctx, r)
+	}
+	return out, err
 }
