@@ -253,9 +253,6 @@ func (c *call) bootDisk(path, instance string, attached map[string]any) (map[str
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(image, "/images/family/") {
-		image = c.ofFamily(image)
-	}
 	from := c.docs[image]
 	if from["status"] != "READY" {
 		return nil, notReady(image)

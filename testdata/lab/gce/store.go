@@ -82,6 +82,9 @@ func (c *call) refer(field, url, collection string) (string, error) {
 	if len(parts) < 4 || parts[len(parts)-2] != collection && parts[len(parts)-2] != "family" {
 		return "", invalid("resource."+field, url, "The URL is malformed.")
 	}
+	if strings.Contains(path, "/images/family/") {
+		path = c.ofFamily(path)
+	}
 	if c.docs[path] == nil {
 		kind := strings.TrimSuffix(collection, "s")
 		return "", invalid("resource."+field, url, "The referenced %s resource cannot be found.", kind)
