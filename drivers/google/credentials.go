@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -26,6 +26,7 @@ const scope = "https://www.googleapis.com/auth/cloud-platform"
 type credentials struct {
 	config sessionConfig
 	client *http.Client // for tokens; it must end, as the libraries ask without a context
+	issuer *issuer      // what client goes through
 
 	looking chan struct{} // holds one value while nobody looks
 	mu      sync.Mutex
@@ -39,7 +40,8 @@ type account struct {
 }
 
 func newCredentials(c sessionConfig, transport http.RoundTripper) *credentials {
-	s := &credentials{config: c, client: &http.Client{Transport: transport, Timeout: time.Minute}, looking: make(chan struct{}, 1)}
+	i := &issuer{base: transport}
+	s := &credentials{config: c, client: &http.Client{Transport: i, Timeout: time.Minute}, issuer: i, looking: make(chan struct{}, 1)}
 	s.looking <- struct{}{}
 	if c.AccessToken != "" {
 		s.found = &account{tokens: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: c.AccessToken.Reveal()})}
@@ -160,21 +162,33 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	token, err := during(r.Context(), found.tokens.Token)
 	if err != nil {
-		return nil, refused(err)
+		return nil, a.credentials.refused(err)
 	}
 	r = r.Clone(r.Context())
 	token.SetAuthHeader(r)
 	return a.base.RoundTrip(r)
 }
 
+// An issuer is who tokens are asked of. It remembers whether it was reached:
+// the libraries tell a failure only in words.
+type issuer struct {
+	base      http.RoundTripper
+	unreached atomic.Bool // the last time
+}
+
+func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := i.base.RoundTrip(r)
+	i.unreached.Store(err != nil)
+	return resp, err
+}
+
 // refused is what it means that there is no token.
-func refused(err error) error {
-	var network net.Error
+func (s *credentials) refused(err error) error {
 	var answer *oauth2.RetrieveError
 	switch {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode >= 500, errors.As(err, &network):
+	case s.issuer.unreached.Load(), errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode >= 500:
 		return op.Errorf(op.Unavailable, "asking for an access token: %w", err)
 	}
 	return op.Errorf(op.Unauthenticated, "the credentials give no access token: %w", err)
