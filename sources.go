@@ -8,6 +8,6 @@ import "embed"
 
 // Sources are folders of this repository, tests included.
 //
-//go:embed go.mod drivers/*.go drivers/op/*.go drivers/abi/*.go drivers/compute/*.go drivers/storage/*.go drivers/lb/*.go drivers/container/*.go
+//go:embed go.mod drivers/*.go drivers/op/*.go drivers/abi/*.go drivers/native/*.go drivers/compute/*.go drivers/storage/*.go drivers/lb/*.go drivers/container/*.go
 //go:embed wasm-drivers/sdk
 var Sources embed.FS

@@ -161,6 +161,9 @@ func value(v reflect.Value, conn *connection) (starlark.Value, error) {
 		return starlark.None, nil
 	}
 	if v.Kind() == reflect.Struct && v.Type() != timeType {
+		if whole := op.TypeOf(v.Type()).Whole(); whole != nil {
+			return value(v.FieldByIndex(whole.Index), conn)
+		}
 		return newRecord(v, conn), nil
 	}
 	switch x := v.Interface().(type) {

@@ -21,6 +21,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/container"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
@@ -63,6 +64,18 @@ func (p *puppet) CreateNode(ctx context.Context, in compute.CreateNode) (compute
 func (p *puppet) StartNode(ctx context.Context, _ compute.StartNode) error     { return p.attempt(ctx) }
 func (p *puppet) RebootNode(ctx context.Context, _ compute.RebootNode) error   { return p.attempt(ctx) }
 func (p *puppet) DestroyNode(ctx context.Context, _ compute.DestroyNode) error { return p.attempt(ctx) }
+
+// Native answers with its arguments.
+func (p *puppet) Native(ctx context.Context, in native.Call) (native.Answer, error) {
+	return native.Answer{Value: in.Arguments}, p.attempt(ctx)
+}
+func (p *puppet) NativePages(ctx context.Context, in native.Pages) iter.Seq2[native.Answer, error] {
+	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]native.Answer, string, error) {
+		next := map[string]string{"": "2", "2": "3"}[cursor]
+		return []native.Answer{{Value: map[string]any{"page": cursor}}}, next, p.attempt(ctx)
+	})
+}
+func (p *puppet) NativeEffect(operation string) op.Effect { return native.RESTEffect(operation) }
 
 func (p *puppet) PutObject(ctx context.Context, in storage.PutObject) (storage.Object, error) {
 	body, err := io.ReadAll(in.Body)
@@ -158,6 +171,8 @@ func TestRetryRules(t *testing.T) {
 		{"changes, token honoured", compute.RebootNode{Node: "n"}, true, harmless},
 		{"changes, repeatable", compute.StartNode{Node: "n"}, false, harmless},
 		{"deletes", compute.DestroyNode{Node: "n"}, false, harmless},
+		{"native, reads", native.Call{Operation: "GET /x"}, false, harmless},
+		{"native, deletes", native.Call{Operation: "DELETE /x"}, false, always},
 	} {
 		for _, kind := range op.Kinds {
 			t.Run(c.what+"/"+string(kind), func(t *testing.T) {
@@ -170,7 +185,8 @@ func TestRetryRules(t *testing.T) {
 						if err != nil || p.n != 2 {
 							t.Fatalf("%d attempts, %v; want 2 and success", p.n, err)
 						}
-						if o.Effect != op.Reads && p.tokens[0] != p.tokens[1] {
+						reads := (&op.Request{Op: o, In: c.in, Driver: p}).Effect() == op.Reads
+						if !reads && p.tokens[0] != p.tokens[1] {
 							t.Errorf("the attempts had different tokens: %q", p.tokens)
 						}
 					} else if p.n != 1 || op.KindOf(err) != kind {

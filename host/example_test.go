@@ -2,7 +2,9 @@ package host_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
 	"testing/fstest"
@@ -13,6 +15,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 	"github.com/cloudlark/cloudlark/host"
+	"github.com/cloudlark/cloudlark/host/wasm"
 )
 
 // A program runs a script on the embedded cloud and takes what it found.
@@ -112,4 +115,26 @@ func ExamplePolicy() {
 	// create_network (sim): permission denied: the policy's rule read_only does not allow compute.create_network, which creates; to allow it, turn read_only off
 	//   at clean.star:1:37, in main
 	//       compute.driver("sim").create_network(name = "mine", cidr = "10.1.0.0/16")
+}
+
+// Drivers of others are WebAssembly modules. Each does what its grant says, in
+// the words of cloudlark driver inspect, and one that asks for more is refused.
+func ExampleOptions_modules() {
+	h, err := host.New(host.Options{
+		Drivers: sim.Providers(sim.Options{}),
+		Modules: []wasm.Source{{
+			File:   "examplecloud.wasm",
+			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+			Grant: wasm.Grant{
+				Hosts:       []string{"api.example.com"},
+				Credentials: []string{"token: bearer to api.example.com, from EXAMPLE_TOKEN"},
+			},
+		}},
+	})
+	if err != nil {
+		fmt.Println(errors.Is(err, fs.ErrNotExist)) // there is no such file here
+		return
+	}
+	defer h.Close()
+	// Output: true
 }

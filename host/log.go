@@ -16,7 +16,7 @@ import (
 func logging(log *slog.Logger) op.Interceptor {
 	return func(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 		level := slog.LevelDebug
-		if r.Op.Effect != op.Reads {
+		if r.Effect() != op.Reads {
 			level = slog.LevelInfo
 		}
 		if !log.Enabled(ctx, slog.LevelWarn) {

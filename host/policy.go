@@ -73,12 +73,12 @@ func (p *Policy) operation(r *op.Request) error {
 	if err := p.driver(r.Provider); err != nil {
 		return err
 	}
-	o := r.Op
+	o, effect := r.Op, r.Effect()
 	switch {
-	case p.ReadOnly && o.Effect != op.Reads:
-		return denied(o.Name, r.Provider, fmt.Sprintf("the policy's rule read_only does not allow %s, which %s; to allow it, turn read_only off", o, o.Effect))
-	case len(p.Effects) > 0 && !slices.Contains(p.Effects, o.Effect):
-		return denied(o.Name, r.Provider, fmt.Sprintf("the policy's rule effects = %q does not allow %s, which %s; to allow it, add %q to the rule", p.Effects, o, o.Effect, o.Effect))
+	case p.ReadOnly && effect != op.Reads:
+		return denied(o.Name, r.Provider, fmt.Sprintf("the policy's rule read_only does not allow %s, which %s; to allow it, turn read_only off", o, effect))
+	case len(p.Effects) > 0 && !slices.Contains(p.Effects, effect):
+		return denied(o.Name, r.Provider, fmt.Sprintf("the policy's rule effects = %q does not allow %s, which %s; to allow it, add %q to the rule", p.Effects, o, effect, effect))
 	case len(p.Operations) > 0 && !matchesAny(p.Operations, o.String()):
 		return denied(o.Name, r.Provider, fmt.Sprintf("the policy's rule operations = %q does not allow %s; to allow it, add %q to the rule", p.Operations, o, o))
 	}

@@ -47,7 +47,7 @@ func newRetrier(retries int, log *slog.Logger) *retrier {
 
 func (t *retrier) intercept(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 	ctx = op.WithBudget(ctx, t.retries)
-	if r.Op.Effect != op.Reads {
+	if r.Effect() != op.Reads {
 		ctx = op.WithToken(ctx, op.Token(ctx))
 	}
 	if r.Op.Shape == op.ShapeStream {
@@ -148,7 +148,7 @@ func worthRetrying(r *op.Request, err error) bool {
 		return true
 	case !mayHaveHadEffect(err):
 		return false
-	case r.Op.Idempotent:
+	case r.Idempotent():
 		return true
 	}
 	return honoursToken(r)

@@ -364,6 +364,9 @@ func (c *checker) input(o *op.Op, receiver *op.Type, args []argument, at syntax.
 			c.problem(where, "%s: argument %q was given twice", o.Name, name)
 		}
 		given[name] = true
+		if in.Field(name) == nil && in.Rest() != nil {
+			continue
+		}
 		c.refused(where, in.Check(name, a.goValue()), "%s: %s", o.Name)
 		// A misspelt argument may be the one that is missing.
 		unknown = unknown || in.Field(name) == nil
@@ -444,7 +447,7 @@ func (c *checker) wait(x recordValue, args []argument) {
 
 // answer is what an operation's call is.
 func answer(f *op.Family, p *drivers.Provider, o *op.Op) value {
-	if o.Out() == nil {
+	if o.Out() == nil || o.Out().Whole() != nil {
 		return nil
 	}
 	r := recordValue{f, o.Out(), p}

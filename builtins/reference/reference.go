@@ -179,6 +179,9 @@ func field(w io.Writer, f *op.Field) {
 }
 
 func effect(o *op.Op) string {
+	if o.IsJudged() && o.Effect != op.Reads {
+		return "does what the call does"
+	}
 	s := map[op.Effect]string{op.Reads: "changes nothing", op.Creates: "creates something", op.Changes: "changes something", op.Deletes: "deletes something"}[o.Effect]
 	if o.Idempotent && o.Effect != op.Reads {
 		s += ", and may be repeated"

@@ -118,6 +118,9 @@ func parameters(prefix string, o *op.Op, receiver string) string {
 			fmt.Fprintf(&optional, ", %s: %s = ...", f.Name, typ)
 		}
 	}
+	if o.In().Rest() != nil {
+		optional.WriteString(", **rest: Any")
+	}
 	return required.String() + optional.String()
 }
 
@@ -125,6 +128,10 @@ func answer(prefix string, o *op.Op) string {
 	switch {
 	case o.Out() == nil:
 		return "None"
+	case o.Out().Whole() != nil && o.Many():
+		return "list[" + python(prefix, o.Out().Whole().Go) + "]"
+	case o.Out().Whole() != nil:
+		return python(prefix, o.Out().Whole().Go)
 	case o.Many():
 		return "list[" + prefix + o.Out().Name + "]"
 	}

@@ -141,6 +141,10 @@ func (a *app) arguments(o *op.Op, args []string, opened *files) (map[string]any,
 			return nil, usage("%s: what is %q? An argument is given as name=value%s", o.Name, arg, seeOps(o))
 		}
 		f := o.In().Field(name)
+		if f == nil && o.In().Rest() != nil {
+			named[name] = jsonOr(value)
+			continue
+		}
 		if f == nil {
 			return nil, usage("%s: there is no argument %q%s%s", o.Name, name, op.DidYouMean(name, o.In().Names()), seeOps(o))
 		}
@@ -166,6 +170,17 @@ func (a *app) arguments(o *op.Op, args []string, opened *files) (map[string]any,
 	return named, nil
 }
 
+// jsonOr is the value that text is as JSON, or the text itself.
+func jsonOr(text string) any {
+	var v any
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if d.Decode(&v) != nil || d.More() {
+		return text
+	}
+	return v
+}
+
 // answer calls the operation and prints what it answers with.
 func (a *app) answer(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, out string, reveal bool) error {
 	switch o.Shape {
@@ -183,6 +198,9 @@ func (a *app) answer(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, 
 	if body := bodyOf(rv); body != nil {
 		defer body.Close()
 		return a.save(body, out)
+	}
+	if whole := o.Out().Whole(); whole != nil {
+		return a.json(a.out, shown(rv.FieldByIndex(whole.Index), reveal))
 	}
 	if a.flags.output == "json" {
 		return a.json(a.out, shown(rv, reveal))
@@ -221,6 +239,10 @@ func (a *app) list(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, re
 		}
 		v := reflect.ValueOf(item).Elem()
 		switch {
+		case o.Out().Whole() != nil:
+			if err := json.NewEncoder(a.out).Encode(shown(v.FieldByIndex(o.Out().Whole().Index), reveal)); err != nil {
+				return err
+			}
 		case a.flags.output == "json":
 			if err := json.NewEncoder(a.out).Encode(shown(v, reveal)); err != nil {
 				return err
@@ -232,7 +254,7 @@ func (a *app) list(ctx context.Context, conn *drivers.Conn, o *op.Op, in any, re
 		}
 	}
 	// What came before an error or an interrupt is shown as well.
-	if a.flags.output != "json" && o.Shape == op.ShapeList && (err == nil || len(rows) > 0) {
+	if a.flags.output != "json" && o.Shape == op.ShapeList && o.Out().Whole() == nil && (err == nil || len(rows) > 0) {
 		a.table(heads(fields), rows)
 	}
 	return err

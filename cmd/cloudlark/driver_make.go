@@ -30,7 +30,7 @@ type language struct {
 
 func languages() []language {
 	return []language{
-		{name: "go", marker: "go.mod", sdk: []string{"drivers", "wasm-drivers/sdk/go"}, build: buildGo, needs: "Go: see https://go.dev/dl"},
+		{name: "go", marker: "main.go", sdk: []string{"drivers", "wasm-drivers/sdk/go"}, build: buildGo, needs: "Go: see https://go.dev/dl"},
 		{name: "rust", marker: "Cargo.toml", sdk: []string{"wasm-drivers/sdk/rust"}, strip: "wasm-drivers/sdk/rust/", build: buildRust,
 			needs: "Rust with the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown, or on Debian apt install cargo libstd-rust-dev-wasm32 librust-serde-json-dev librust-serde-derive-dev lld"},
 		{name: "zig", marker: "build.zig", sdk: []string{"wasm-drivers/sdk/zig"}, strip: "wasm-drivers/sdk/zig/", build: buildZig,
@@ -124,7 +124,7 @@ func (a *app) driverBuild() *cobra.Command {
 			}
 			i := slices.IndexFunc(languages(), func(l language) bool { return exists(filepath.Join(dir, l.marker)) })
 			if i < 0 {
-				return usage("%s has no project of a known language: no go.mod, Cargo.toml or build.zig", dir)
+				return usage("%s has no project of a known language: no main.go, Cargo.toml or build.zig", dir)
 			}
 			if out == "" {
 				out = filepath.Join(dir, filepath.Base(dir)+".wasm")

@@ -223,6 +223,9 @@ class compute_address:
     def disassociate(self) -> None: ...
     def release(self) -> None: ...
 
+class compute_answer:
+    value: Any
+
 class compute_connection:
     name: str
     provider: str
@@ -331,6 +334,10 @@ class compute_connection:
         "Take a public address from its node."
     def release_address(self, address: Any) -> None:
         "Give a public address back."
+    def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
+        "Call the provider's own API: what the portable operations lack."
+    def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:
+        "Call what the provider's own API answers with in pages, one item a page."
 
 class compute_family:
     def driver(self, name: str, **config: Any) -> compute_connection: ...
@@ -387,6 +394,9 @@ class storage_url:
     headers: dict[str, str]
     expires_at: Any
 
+class storage_answer:
+    value: Any
+
 class storage_connection:
     name: str
     provider: str
@@ -419,6 +429,10 @@ class storage_connection:
         "Say the object's public URL."
     def update_object(self, bucket: Any, name: Any, metadata: dict[str, str] = ..., content_type: str = ...) -> storage_object:
         "Replace an object's metadata and content type, keeping its body."
+    def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
+        "Call the provider's own API: what the portable operations lack."
+    def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:
+        "Call what the provider's own API answers with in pages, one item a page."
 
 class storage_family:
     def driver(self, name: str, **config: Any) -> storage_connection: ...
@@ -474,6 +488,9 @@ class lb_protocol_info:
 class lb_algorithm_info:
     name: str
 
+class lb_answer:
+    value: Any
+
 class lb_connection:
     name: str
     provider: str
@@ -500,6 +517,10 @@ class lb_connection:
         "List the protocols that balancers can speak here."
     def list_supported_algorithms(self) -> list[lb_algorithm_info]:
         "List the ways to choose a member that balancers have here."
+    def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
+        "Call the provider's own API: what the portable operations lack."
+    def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:
+        "Call what the provider's own API answers with in pages, one item a page."
 
 class lb_family:
     def driver(self, name: str, **config: Any) -> lb_connection: ...
@@ -603,6 +624,9 @@ class container_tag:
     created_at: Any
     extra: dict[str, Any]
 
+class container_answer:
+    value: Any
+
 class container_connection:
     name: str
     provider: str
@@ -645,6 +669,10 @@ class container_connection:
         "List a registry's repositories."
     def list_tags(self, repository: Any) -> list[container_tag]:
         "List a repository's tags."
+    def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
+        "Call the provider's own API: what the portable operations lack."
+    def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:
+        "Call what the provider's own API answers with in pages, one item a page."
 
 class container_family:
     def driver(self, name: str, **config: Any) -> container_connection: ...

@@ -74,6 +74,7 @@ const ec2Doc = `## What to know
   node counts as suspended; resuming is starting it.
 - copy_image copies from the region source_location into the connection's. delete_image deletes the image's snapshots too.
 - A terminated node stays in the list for about an hour.
+- native calls any operation of EC2 by its name and with its arguments' names: ` + "`cloud.native(\"DescribeVpcEndpoints\", MaxResults = 20)`" + `.
 `
 
 const s3Doc = `## What to know
@@ -88,4 +89,5 @@ const s3Doc = `## What to know
 - A presigned URL works for at most seven days, and no longer than the credentials that signed it.
 - Metadata that is not ASCII is kept as RFC 2047 words, as S3 itself shows it.
 - A bucket is used through a connection of its own region.
+- native calls any operation of S3 that does not answer with a body: ` + "`cloud.native(\"GetBucketEncryption\", Bucket = \"b\")`" + `.
 `

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/testdata/lab"
 )
@@ -51,8 +52,10 @@ func TestEC2OnMoto(t *testing.T) {
 		Open:       opener("ec2", motoConfig(t)),
 		SmallPages: map[string]any{"page_size": 5}, PageSize: 5,
 		// It ignores MaxResults for these; EC2 documents it for both.
-		OnePage: []string{"list_security_groups", "list_volumes"},
-		Image:   "ami-03cf127a",
+		OnePage:      []string{"list_security_groups", "list_volumes"},
+		Image:        "ami-03cf127a",
+		Native:       native.Call{Operation: "DescribeAccountAttributes"},
+		NativeChange: "CreateVpc",
 		Deviations: map[string]string{
 			"nodes/security_group_in_use":   "deletes a group that a node uses; EC2 documents DependencyViolation",
 			"nodes/suspend":                 "ignores Hibernate; EC2 documents the state reason Client.UserInitiatedHibernate",
@@ -73,6 +76,7 @@ func TestS3OnMoto(t *testing.T) {
 	drivertest.Storage(t, drivertest.Harness{
 		Open:       opener("s3", motoConfig(t)),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		Native: native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
 		OnePage:    []string{"list_buckets"}, // moto ignores MaxBuckets, which S3 has had since 2024
 		Deviations: motoS3Deviations(),
 	})
@@ -82,6 +86,7 @@ func TestS3OnVersity(t *testing.T) {
 	drivertest.Storage(t, drivertest.Harness{
 		Open:       opener("s3", versityConfig(t)),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		Native: native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
 		Deviations: map[string]string{
 			"names/leading_slash":   paths,
 			"names/double_slash":    paths,

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -95,10 +96,25 @@ func newSession(ctx context.Context, c sessionConfig) (*session, error) {
 	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		transport := client.GetTransport()
 		transport.MaxIdleConnsPerHost = 16
-		s.config.HTTPClient = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		s.config.HTTPClient = &http.Client{Transport: readOnce{transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		s.close = transport.CloseIdleConnections
 	}
 	return s, nil
+}
+
+// readOnce hides from the transport that the SDK's request bodies are
+// io.WriterTo. The SDK closes a body as soon as the answer begins, while the
+// transport may still look whether the body goes on. A closed body's Read then
+// says that it does not, as it should; but its WriteTo answers with io.EOF, which
+// no WriteTo may: the transport takes it for a failure and cuts the answer off.
+type readOnce struct{ http.RoundTripper }
+
+func (t readOnce) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r = r.WithContext(r.Context()) // a round tripper does not change its request
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // identified says what to do where there are no credentials.

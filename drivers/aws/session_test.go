@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -207,5 +208,44 @@ func TestErrorKinds(t *testing.T) {
 		if got := op.KindOf(failed(err)); got != kind {
 			t.Errorf("%v is %s, want %s", err, got, kind)
 		}
+	}
+}
+
+// roundTrip is a transport of one function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestReadOnce: the transport never sees that a body is an io.WriterTo, and
+// requests without a body stay as they are.
+func TestReadOnce(t *testing.T) {
+	var seen io.ReadCloser
+	client := http.Client{Transport: readOnce{roundTrip(func(r *http.Request) (*http.Response, error) {
+		seen = r.Body
+		return &http.Response{StatusCode: 204, Body: http.NoBody}, nil
+	})}}
+	body := struct {
+		io.Reader
+		io.WriterTo
+		io.Closer
+	}{strings.NewReader("x"), strings.NewReader("x"), io.NopCloser(nil)}
+	request, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Do(request); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := seen.(io.WriterTo); ok || seen == nil {
+		t.Errorf("the transport got a %T", seen)
+	}
+	if _, ok := request.Body.(io.WriterTo); !ok {
+		t.Error("the caller's request was changed")
+	}
+	if request, err = http.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1/", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Do(request); err != nil || seen != nil {
+		t.Errorf("a request without a body got a %T: %v", seen, err)
 	}
 }

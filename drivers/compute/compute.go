@@ -22,13 +22,14 @@ import (
 	"context"
 	"iter"
 
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 // Family is the contract.
 var Family = op.NewFamily("compute", "Compute",
 	"Nodes, and the sizes, images, key pairs, volumes, networks and addresses they need.",
-	op.Table{
+	append(op.Table{
 		op.List("list_nodes", NodeLister.ListNodes, "List the nodes that the credentials can see. Terminated nodes are left out once the provider forgets them."),
 		op.Call("get_node", NodeGetter.GetNode, op.Reads, "Look a node up by its id.").On("node", "refresh"),
 		op.Call("create_node", NodeCreator.CreateNode, op.Creates, "Create a node. It is returned while it still starts: wait for it to be running."),
@@ -89,7 +90,7 @@ var Family = op.NewFamily("compute", "Compute",
 		op.Do("associate_address", AddressAssociator.AssociateAddress, op.Changes, "Lead a public address to a node.").On("address", "associate").Repeatable(),
 		op.Do("disassociate_address", AddressDisassociator.DisassociateAddress, op.Changes, "Take a public address from its node.").On("address", "disassociate"),
 		op.Do("release_address", AddressReleaser.ReleaseAddress, op.Deletes, "Give a public address back. It must lead nowhere.").On("address", "release"),
-	})
+	}, native.Rows()...))
 
 // ListNodes is what list_nodes takes.
 type ListNodes struct {

@@ -16,13 +16,14 @@ import (
 	"iter"
 	"time"
 
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 // Family is the contract.
 var Family = op.NewFamily("container", "Containers",
 	"Containers, the clusters they run on, and the images and registries they come from.",
-	op.Table{
+	append(op.Table{
 		op.List("list_locations", LocationLister.ListLocations, "List the places where clusters can be."),
 		op.List("list_clusters", ClusterLister.ListClusters, "List the clusters."),
 		op.Call("get_cluster", ClusterGetter.GetCluster, op.Reads, "Look a cluster up by its id.").On("cluster", "refresh"),
@@ -45,7 +46,7 @@ var Family = op.NewFamily("container", "Containers",
 
 		op.List("list_repositories", RepositoryLister.ListRepositories, "List a registry's repositories."),
 		op.List("list_tags", TagLister.ListTags, "List a repository's tags.").On("repository", "list_tags"),
-	})
+	}, native.Rows()...))
 
 // A Location is a place where clusters can be.
 type Location struct {

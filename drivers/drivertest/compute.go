@@ -19,6 +19,7 @@ import (
 func Compute(t *testing.T, h Harness) {
 	s := &computeSuite{suite: newSuite(t, compute.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
+	s.test(t, "native", s.native, "native")
 	s.test(t, "sizes", s.sizes, "list_sizes")
 	s.test(t, "locations", s.locations, "list_locations")
 	s.test(t, "images", s.images, "list_images")

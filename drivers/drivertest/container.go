@@ -18,6 +18,7 @@ import (
 func Container(t *testing.T, h Harness) {
 	s := &containerSuite{suite: newSuite(t, container.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
+	s.test(t, "native", s.native, "native")
 	s.test(t, "locations", s.locations, "list_locations")
 	s.test(t, "clusters", s.clusters, "create_cluster", "get_cluster")
 	s.test(t, "cluster_list", s.clusterList, "list_clusters")

@@ -46,6 +46,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -79,7 +80,8 @@ type Harness struct {
 	// Lacks names arguments and filters that the provider has nothing for
 	// ("create_network.tags", "list_networks.tags"), with the reason. The suite
 	// does without, and makes sure that such an argument is refused, not passed
-	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's field.
+	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
+	// field; of "member.port", gives all members of a balancer one port.
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".
@@ -93,6 +95,13 @@ type Harness struct {
 	// repeats what may be repeated. The suite then repeats the rest, as a person
 	// would: a change that is not repeatable, a body that cannot be rewound.
 	Faulty bool
+
+	// Native is an operation of the provider's own API that reads and has an
+	// answer, and NativeChange one that does not read; NativePages reads too, in
+	// pages of which there are at least two with SmallPages, if it is given.
+	// They are needed where the driver has native.
+	Native, NativePages native.Call
+	NativeChange        string
 
 	// What things are made from; the suite chooses what is not given.
 	Image      string // compute: a node's image; container: an image that can be pulled and run

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -418,4 +419,45 @@ func (s *suite) tags() map[string]string {
 		return map[string]string{"cloudlark-run": s.run, "purpose": "conformance-test"}
 	}
 	return map[string]string{"cloudlark-run": s.run, "purpose": "conformance test"}
+}
+
+// native: the provider's own API answers, and what a call does is known before
+// it is made.
+func (s *suite) native(t *testing.T) {
+	if s.Native.Operation == "" || s.NativeChange == "" {
+		t.Fatal("Harness.Native and Harness.NativeChange are needed for native")
+	}
+	answer := call[native.Answer](t, s.conn, s.Native)
+	if answer.Value == nil {
+		t.Errorf("%s answers with nothing", s.Native.Operation)
+	}
+	var effects []op.Effect
+	watched := s.conn.With(func(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+		effects = append(effects, r.Effect())
+		if r.Effect() != op.Reads {
+			return nil, &op.Error{Kind: op.PermissionDenied, Provider: r.Provider, Op: r.Op.Name, Message: "only what reads"}
+		}
+		return next(ctx, r)
+	})
+	call[native.Answer](t, watched, s.Native)
+	_, err := drivers.Call[native.Answer](t.Context(), watched, native.Call{Operation: s.NativeChange})
+	wantKind(t, err, op.PermissionDenied)
+	if len(effects) != 2 || effects[0] != op.Reads || effects[1] == op.Reads {
+		t.Errorf("the effects of %s and %s are %v", s.Native.Operation, s.NativeChange, effects)
+	}
+	_, err = drivers.Call[native.Answer](t.Context(), s.conn, native.Call{Operation: "nonsense of " + s.run})
+	wantKind(t, err, op.InvalidArgument)
+	s.test(t, "pages", func(t *testing.T) {
+		in := native.Pages(s.Native)
+		if s.NativePages.Operation != "" {
+			in = native.Pages(s.NativePages)
+		}
+		pages := list[native.Answer](t, s.conn, in)
+		if len(pages) == 0 || s.NativePages.Operation != "" && len(pages) < 2 {
+			t.Errorf("%s has %d pages", in.Operation, len(pages))
+		}
+		for _, err := range drivers.List[native.Answer](t.Context(), s.conn, native.Pages{Operation: s.NativeChange}) {
+			wantKind(t, err, op.InvalidArgument)
+		}
+	}, "native_pages")
 }

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 func LB(t *testing.T, h Harness) {
 	s := &lbSuite{newSuite(t, lb.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
+	s.test(t, "native", s.native, "native")
 	s.test(t, "protocols", s.protocols, "list_protocols")
 	s.test(t, "algorithms", s.algorithms, "list_supported_algorithms")
 	s.test(t, "balancers", s.balancers, "create_balancer", "get_balancer")
@@ -51,6 +53,15 @@ func (s *lbSuite) create(t *testing.T, in lb.CreateBalancer) lb.Balancer {
 	b := call[lb.Balancer](t, s.conn, s.input(in))
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	return b
+}
+
+// memberPort is a port for a member that is not the balancer's, or 0 where all
+// members have one port.
+func (s *lbSuite) memberPort(port int) int {
+	if s.Lacks["member.port"] != "" {
+		return 0
+	}
+	return port
 }
 
 // is waits until a balancer is as it shall be.
@@ -213,12 +224,14 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 }
 
 func (s *lbSuite) members(t *testing.T) {
-	first := []lb.NewMember{{IP: "10.0.0.11"}, {IP: "10.0.0.12", Port: 8080}}
+	first := []lb.NewMember{{IP: "10.0.0.11"}, {IP: "10.0.0.12", Port: s.memberPort(8080)}}
 	if !s.offers("balancer_attach_member") {
 		first = nil // members are nodes here
 	}
 	b := s.create(t, lb.CreateBalancer{Members: first})
 	b = s.running(t, b.ID)
+	// at is the port that a member has which was given one, or none.
+	at := func(port int) int { return cmp.Or(s.memberPort(port), b.Port) }
 	all := func(t *testing.T) []lb.Member {
 		t.Helper()
 		members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: b.ID})
@@ -229,8 +242,8 @@ func (s *lbSuite) members(t *testing.T) {
 		}
 		return members
 	}
-	// at is how many members there are at an address.
-	at := func(members []lb.Member, ip string, port int) (n int) {
+	// count is how many members there are at an address.
+	count := func(members []lb.Member, ip string, port int) (n int) {
 		for _, m := range members {
 			if m.IP == ip && m.Port == port {
 				n++
@@ -239,7 +252,7 @@ func (s *lbSuite) members(t *testing.T) {
 		return n
 	}
 	s.test(t, "first", func(t *testing.T) {
-		if members := all(t); len(members) != len(first) || first != nil && (at(members, "10.0.0.11", b.Port) != 1 || at(members, "10.0.0.12", 8080) != 1) {
+		if members := all(t); len(members) != len(first) || first != nil && (count(members, "10.0.0.11", b.Port) != 1 || count(members, "10.0.0.12", at(8080)) != 1) {
 			t.Errorf("created with %+v, its members are %+v", first, members)
 		}
 	})
@@ -263,27 +276,31 @@ func (s *lbSuite) members(t *testing.T) {
 		}
 	}
 	s.test(t, "by address", func(t *testing.T) {
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: 8090})
-		if m.Balancer != b.ID || m.IP != "10.0.0.13" || m.Port != 8090 || m.Node != "" {
+		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: s.memberPort(8090)})
+		if m.Balancer != b.ID || m.IP != "10.0.0.13" || m.Port != at(8090) || m.Node != "" {
 			t.Errorf("attached is %+v", m)
 		}
 		plain := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.14"})
 		if plain.Port != b.Port {
 			t.Errorf("attached without a port to a balancer on %d, it is %+v", b.Port, plain)
 		}
-		if members := all(t); at(members, "10.0.0.13", 8090) != 1 || at(members, "10.0.0.14", b.Port) != 1 || len(members) != len(first)+2 {
+		if members := all(t); count(members, "10.0.0.13", at(8090)) != 1 || count(members, "10.0.0.14", b.Port) != 1 || len(members) != len(first)+2 {
 			t.Errorf("the members are %+v", members)
 		}
 		s.test(t, "twice", func(t *testing.T) {
-			if _, err := drivers.Call[lb.Member](t.Context(), s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: 8090}); err != nil {
+			if _, err := drivers.Call[lb.Member](t.Context(), s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: s.memberPort(8090)}); err != nil {
 				wantKind(t, err, op.AlreadyExists)
 			}
-			if members := all(t); at(members, "10.0.0.13", 8090) != 1 {
+			if members := all(t); count(members, "10.0.0.13", at(8090)) != 1 {
 				t.Errorf("the members are %+v", members)
 			}
 		})
 		s.test(t, "refuse", func(t *testing.T) {
-			for _, in := range []lb.BalancerAttachMember{{IP: "nonsense"}, {IP: "10.0.0.15", Port: 70000}, {IP: "10.0.0.15", Port: -1}} {
+			refused := []lb.BalancerAttachMember{{IP: "nonsense"}, {IP: "10.0.0.15", Port: 70000}, {IP: "10.0.0.15", Port: -1}}
+			if s.memberPort(8090) == 0 {
+				refused = append(refused, lb.BalancerAttachMember{IP: "10.0.0.15", Port: 8090})
+			}
+			for _, in := range refused {
 				in.Balancer = b.ID
 				_, err := drivers.Call[lb.Member](t.Context(), s.conn, in)
 				wantKind(t, err, op.InvalidArgument)
@@ -299,7 +316,7 @@ func (s *lbSuite) members(t *testing.T) {
 		})
 		s.test(t, "detach", func(t *testing.T) {
 			detach(t, m)
-			if members := all(t); at(members, "10.0.0.14", b.Port) != 1 {
+			if members := all(t); count(members, "10.0.0.14", b.Port) != 1 {
 				t.Errorf("another member went with it: %+v", members)
 			}
 		}, "balancer_detach_member")
@@ -309,11 +326,11 @@ func (s *lbSuite) members(t *testing.T) {
 			t.Fatal("Harness.Node is needed for balancer_attach_compute_node")
 		}
 		node := s.Node(t)
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachComputeNode{Balancer: b.ID, Node: node, Port: 8070})
-		if m.Balancer != b.ID || m.Node != node || m.Port != 8070 {
+		m := call[lb.Member](t, s.conn, lb.BalancerAttachComputeNode{Balancer: b.ID, Node: node, Port: s.memberPort(8070)})
+		if m.Balancer != b.ID || m.Node != node || m.Port != at(8070) {
 			t.Errorf("attached is %+v", m)
 		}
-		if members := all(t); !slices.ContainsFunc(members, func(v lb.Member) bool { return v.ID == m.ID && v.Node == node && v.Port == 8070 }) {
+		if members := all(t); !slices.ContainsFunc(members, func(v lb.Member) bool { return v.ID == m.ID && v.Node == node && v.Port == at(8070) }) {
 			t.Errorf("the members are %+v", members)
 		}
 		s.test(t, "detach", func(t *testing.T) { detach(t, m) }, "balancer_detach_member")

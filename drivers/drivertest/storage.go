@@ -35,6 +35,7 @@ const largeBody = 12<<20 + 345
 func Storage(t *testing.T, h Harness) {
 	s := storageSuite{newSuite(t, storage.Family, h)}
 	s.test(t, "unsupported", s.unsupported)
+	s.test(t, "native", s.native, "native")
 	s.test(t, "buckets", s.buckets, "create_bucket")
 	s.test(t, "objects", s.objects, "put_object")
 	s.test(t, "read", s.read, "put_object", "read_object")

@@ -14,13 +14,14 @@ import (
 	"iter"
 	"time"
 
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 // Family is the contract.
 var Family = op.NewFamily("lb", "Load balancers",
 	"Load balancers and their members.",
-	op.Table{
+	append(op.Table{
 		op.List("list_balancers", BalancerLister.ListBalancers, "List the balancers."),
 		op.Call("get_balancer", BalancerGetter.GetBalancer, op.Reads, "Look a balancer up by its id.").On("balancer", "refresh"),
 		op.Call("create_balancer", BalancerCreator.CreateBalancer, op.Creates, "Create a balancer with its members. It is returned while it still starts: wait for it to be running."),
@@ -34,7 +35,7 @@ var Family = op.NewFamily("lb", "Load balancers",
 
 		op.List("list_protocols", ProtocolLister.ListProtocols, "List the protocols that balancers can speak here."),
 		op.List("list_supported_algorithms", AlgorithmLister.ListSupportedAlgorithms, "List the ways to choose a member that balancers have here."),
-	})
+	}, native.Rows()...))
 
 // A Balancer spreads what reaches its port over its members.
 type Balancer struct {

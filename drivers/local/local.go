@@ -48,7 +48,11 @@ func Provider() *drivers.Provider {
 
 An object cannot have a name that is also the folder of another one: "a" and "a/b" do not go together, as in every
 file system. Between slashes a name has at most 255 bytes.`,
-		Missing: map[string]string{"presign_object": "a folder has no server that could check a signature"},
+		Missing: map[string]string{
+			"presign_object": "a folder has no server that could check a signature",
+			"native":         "a folder has no API",
+			"native_pages":   "a folder has no API",
+		},
 	}, open)
 }
 

@@ -174,6 +174,9 @@ func checkEnum(v reflect.Value, enum []string, name string) error {
 func (t *Type) fill(v reflect.Value, args map[string]any, path string) error {
 	for name, arg := range args {
 		f := t.byName[name]
+		if f == nil && t.rest != nil {
+			continue
+		}
 		if f == nil {
 			return t.unknown(name, path)
 		}
@@ -184,7 +187,27 @@ func (t *Type) fill(v reflect.Value, args map[string]any, path string) error {
 			return err
 		}
 	}
-	return nil
+	if t.rest == nil {
+		return nil
+	}
+	rest := map[string]any{}
+	for name, arg := range args {
+		if t.byName[name] == nil {
+			rest[name] = arg
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	// The field itself may have been given too.
+	all := v.FieldByIndex(t.rest.Index)
+	for _, k := range all.MapKeys() {
+		if _, twice := rest[k.String()]; twice {
+			return Errorf(InvalidArgument, "argument %q was given twice", path+k.String())
+		}
+		rest[k.String()] = all.MapIndex(k).Interface()
+	}
+	return t.rest.set(all, rest, path+t.rest.Name)
 }
 
 func (t *Type) unknown(name, path string) error {

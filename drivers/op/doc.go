@@ -31,6 +31,8 @@
 //	op:"id"                identifies the value (outputs); one field of a type
 //	op:"scope"             narrows the identity: an object's bucket (outputs)
 //	op:"filter"            keeps the items whose field of the same name matches (list inputs)
+//	op:"rest"              a dict that takes the arguments of names that no field has (inputs)
+//	op:"whole"             what scripts see in place of the value (outputs)
 //	ref:"size"             holds the id of a value of that type; scripts may pass the value
 //	default:"30"           taken when the field is not given
 //	unit:"GiB"             s, bytes, MiB, GiB, USD/h: scripts may write "5m" or "64GiB"

@@ -54,6 +54,7 @@ type Op struct {
 	Lasting bool
 
 	iface, in, out reflect.Type // out is nil for ShapeDo
+	judge          func(r *Request) Effect
 	invoke         func(ctx context.Context, r *Request) (any, error)
 	types          func() (in, out *Type)
 	filters        func() []filter
@@ -143,6 +144,17 @@ func (o *Op) Unhurried() *Op {
 	o.Lasting = true
 	return o
 }
+
+// Judged makes the effect a matter of the request, as of a row that hands on
+// whatever it is given: f says what a request does, and Effect is what it does at
+// most. See [Request.Effect]. Of a list row, requests that do not read are refused.
+func (o *Op) Judged(f func(r *Request) Effect) *Op {
+	o.judge = f
+	return o
+}
+
+// IsJudged reports whether the effect is a matter of the request.
+func (o *Op) IsJudged() bool { return o.judge != nil }
 
 // In describes the operation's input, always a struct.
 func (o *Op) In() *Type { in, _ := o.types(); return in }

@@ -17,6 +17,19 @@ type Request struct {
 	Paged      bool   // stream rows: answer with a page of what there is now, as a list row does
 }
 
+// Effect is what the request does to the cloud.
+func (r *Request) Effect() Effect {
+	if r.Op.judge == nil {
+		return r.Op.Effect
+	}
+	return r.Op.judge(r)
+}
+
+// Idempotent reports whether doing it twice is the same as doing it once.
+func (r *Request) Idempotent() bool {
+	return r.Op.Idempotent || r.Op.judge != nil && r.Effect() == Reads
+}
+
 // A Handler answers a request: with the row's Out for a call, nil for a do,
 // a *Page for a list, Items for a stream (or a *Page, if Paged).
 type Handler func(ctx context.Context, r *Request) (any, error)
@@ -41,6 +54,9 @@ func Chain(interceptors ...Interceptor) Handler {
 func Invoke(ctx context.Context, r *Request) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, at(err, r)
+	}
+	if r.Op.Shape == ShapeList && r.Effect() != Reads {
+		return nil, at(Errorf(InvalidArgument, "%s is for what reads, and this %s", r.Op.Name, r.Effect()), r)
 	}
 	var out any
 	var err error

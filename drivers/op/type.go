@@ -19,6 +19,8 @@ type Type struct {
 
 	byName map[string]*Field
 	id     *Field
+	rest   *Field
+	whole  *Field
 	scopes []*Field
 }
 
@@ -28,6 +30,7 @@ type Field struct {
 	Index                       []int // for reflect.Value.FieldByIndex
 	Go                          reflect.Type
 	Required, ID, Scope, Filter bool
+	Rest, Whole                 bool
 	Default, Ref, Unit          string
 	Source, Help                string
 	Enum                        []string // the values of an enumeration
@@ -69,6 +72,10 @@ func TypeOf(t reflect.Type) *Type {
 				f.Scope = true
 			case "filter":
 				f.Filter = true
+			case "rest":
+				f.Rest = true
+			case "whole":
+				f.Whole = true
 			default:
 				panic(fmt.Sprintf("op: %s.%s: unknown flag %q", t, sf.Name, flag))
 			}
@@ -80,6 +87,12 @@ func TypeOf(t reflect.Type) *Type {
 		d.byName[f.Name] = f
 		if f.ID {
 			d.id = f
+		}
+		if f.Rest {
+			d.rest = f
+		}
+		if f.Whole {
+			d.whole = f
 		}
 		if f.Scope {
 			d.scopes = append(d.scopes, f)
@@ -99,6 +112,12 @@ func (t *Type) Field(name string) *Field { return t.byName[name] }
 
 // ID returns the field that identifies a value of the type, or nil.
 func (t *Type) ID() *Field { return t.id }
+
+// Rest returns the field that takes the arguments of other names, or nil.
+func (t *Type) Rest() *Field { return t.rest }
+
+// Whole returns the field that scripts see in place of the value, or nil.
+func (t *Type) Whole() *Field { return t.whole }
 
 // Names lists the fields' names in the struct's order.
 func (t *Type) Names() []string {

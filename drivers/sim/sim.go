@@ -99,7 +99,9 @@ const (
 )
 
 func newProvider[D any](w *worlds, family *op.Family, doc string, make func(driver) D) *drivers.Provider {
-	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud", Doc: doc}
+	const none = "the embedded cloud has no API but this one"
+	info := drivers.Info{Name: "sim", Family: family, Title: "Cloudlark's embedded cloud", Doc: doc,
+		Missing: map[string]string{"native": none, "native_pages": none}}
 	return drivers.New(info, func(ctx context.Context, c Config) (D, error) {
 		d, err := w.driver(ctx, c)
 		if err != nil {

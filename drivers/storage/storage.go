@@ -18,13 +18,14 @@ import (
 	"iter"
 	"time"
 
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 // Family is the contract.
 var Family = op.NewFamily("storage", "Storage",
 	"Buckets, and the objects in them.",
-	op.Table{
+	append(op.Table{
 		op.List("list_buckets", BucketLister.ListBuckets, "List the account's buckets."),
 		op.Call("get_bucket", BucketGetter.GetBucket, op.Reads, "Look a bucket up by its name.").On("bucket", "refresh"),
 		op.Call("create_bucket", BucketCreator.CreateBucket, op.Creates, "Create a bucket. One that exists already is an already_exists error, one's own too."),
@@ -40,7 +41,7 @@ var Family = op.NewFamily("storage", "Storage",
 		op.Call("presign_object", ObjectPresigner.PresignObject, op.Reads, "Make a URL with which anyone can get or put an object until it expires.").On("object", "presign"),
 		op.Call("get_object_url", ObjectURLer.GetObjectURL, op.Reads, "Say the object's public URL. It works for those who may read the object.").On("object", "url"),
 		op.Call("update_object", ObjectUpdater.UpdateObject, op.Changes, "Replace an object's metadata and content type, keeping its body.").On("object", "update").Repeatable(),
-	})
+	}, native.Rows()...))
 
 // A Bucket holds objects.
 type Bucket struct {

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/cloudlark/cloudlark/drivers/abi"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -73,6 +74,10 @@ func (d *driver) Close() error {
 
 // HonoursToken implements [op.Idempotent].
 func (d *driver) HonoursToken(o *op.Op) bool { return slices.Contains(d.offer.HonoursToken, o.Name) }
+
+// NativeEffect makes a module's native operations, of the form "GET /path", what
+// their method says.
+func (d *driver) NativeEffect(operation string) op.Effect { return native.RESTEffect(operation) }
 
 // Invoke implements [op.Invoker].
 func (d *driver) Invoke(ctx context.Context, r *op.Request) (any, error) {

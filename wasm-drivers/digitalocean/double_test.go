@@ -46,7 +46,7 @@ type pending struct {
 func newDouble(t testing.TB) string {
 	d := &double{tables: map[string][]object{}, actions: map[int]*pending{}, limit: 100}
 	d.seed()
-	checked := apitest.Validate(t, apiDescription(t), d.routes(), func(w http.ResponseWriter, status int, message string) {
+	checked := apitest.New(t, apiDescription(t), d.routes(), func(w http.ResponseWriter, status int, message string) {
 		fail(w, status, "unprocessable_entity", message)
 	})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -75,7 +75,7 @@ func New(t testing.TB, o Options) *Server {
 	s := &Server{options: o, mux: http.NewServeMux(), lastID: 1000, all: map[string]*collection{}}
 	s.catalogue()
 	s.routes()
-	s.double = apitest.Validate(t, o.Description, s.mux, func(w http.ResponseWriter, status int, message string) {
+	s.double = apitest.New(t, o.Description, s.mux, func(w http.ResponseWriter, status int, message string) {
 		if status == http.StatusNotFound {
 			write(w, status, failure{status, "not_found", message, nil}.body())
 			return

@@ -215,9 +215,10 @@ pub fn Some(comptime T: type) type {
     return struct { items: []const T, next: []const u8 };
 }
 
-/// One page of a list. The cursor is the page's number.
-pub fn page(c: Client, comptime T: type, comptime plural: []const u8, query: []const http.Header, cursor: []const u8) !Some(T) {
-    var url = try http.query(c.ctx, "/" ++ plural, query);
+/// One page of a list, whose items have the last word of the path for a key. The
+/// cursor is the page's number.
+pub fn page(c: Client, comptime T: type, comptime path: []const u8, query: []const http.Header, cursor: []const u8) !Some(T) {
+    var url = try http.query(c.ctx, "/" ++ path, query);
     url = try http.query(c.ctx, url, &.{
         .{ .name = "page", .value = cursor },
         .{ .name = "per_page", .value = try c.print("{d}", .{c.config.page_size}) },
@@ -226,17 +227,17 @@ pub fn page(c: Client, comptime T: type, comptime plural: []const u8, query: []c
     const Meta = struct { pagination: struct { next_page: ?u32 = null } = .{} };
     const meta = try answer.get(?Meta, "meta") orelse Meta{};
     return .{
-        .items = try answer.get([]const T, plural),
+        .items = try answer.get([]const T, comptime std.fs.path.basenamePosix(path)),
         .next = if (meta.pagination.next_page) |n| try c.print("{d}", .{n}) else "",
     };
 }
 
 /// All of a list.
-pub fn all(c: Client, comptime T: type, comptime plural: []const u8, query: []const http.Header) ![]const T {
+pub fn all(c: Client, comptime T: type, comptime path: []const u8, query: []const http.Header) ![]const T {
     var list: std.ArrayList(T) = .empty;
     var cursor: []const u8 = "";
     while (true) {
-        const some = try c.page(T, plural, query, cursor);
+        const some = try c.page(T, path, query, cursor);
         try list.appendSlice(c.ctx.arena, some.items);
         if (some.next.len == 0) return list.items;
         cursor = some.next;

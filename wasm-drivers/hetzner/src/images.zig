@@ -101,12 +101,19 @@ pub fn create_image(ctx: *Context, args: compute.CreateImage) !compute.Image {
     const request = .{ .type = "snapshot", .description = args.name, .labels = try labels.of(c, args.tags, &.{}) };
     const restart = args.reboot and (try servers.get(c, id)).is("running");
     if (restart) try servers.shut(c, id);
-    const answer = try c.act("servers", id, "create_image", request);
+    const made = snapshot(c, id, request, restart);
     if (restart) {
-        try c.finish(answer);
-        _ = try c.act("servers", id, "poweron", null);
+        const failure = ctx.failure;
+        _ = c.act("servers", id, "poweron", null) catch std.log.warn("the server {d} is left off", .{id});
+        ctx.failure = failure;
     }
-    return (try answer.get(Image, "image")).shown(c);
+    return (try made).shown(c);
+}
+
+fn snapshot(c: Client, id: u63, request: anytype, complete: bool) !Image {
+    const answer = try c.act("servers", id, "create_image", request);
+    if (complete) try c.finish(answer);
+    return answer.get(Image, "image");
 }
 
 pub fn delete_image(ctx: *Context, args: compute.DeleteImage) !void {

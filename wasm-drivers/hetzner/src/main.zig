@@ -5,12 +5,14 @@ const std = @import("std");
 const cloudlark = @import("cloudlark");
 
 const addresses = @import("addresses.zig");
+const balancers = @import("balancers.zig");
 const catalogue = @import("catalogue.zig");
 const firewalls = @import("firewalls.zig");
 const images = @import("images.zig");
 const keys = @import("keys.zig");
 const networks = @import("networks.zig");
 const servers = @import("servers.zig");
+const targets = @import("targets.zig");
 const volumes = @import("volumes.zig");
 
 pub const std_options: std.Options = .{ .logFn = cloudlark.logFn };
@@ -34,7 +36,7 @@ pub const driver = cloudlark.Driver(.{
         .env = &.{"HCLOUD_TOKEN"},
         .help = "An API token of the project, that may read and write.",
     }},
-}, .{ .compute = Compute });
+}, .{ .compute = Compute, .lb = Balancers });
 
 comptime {
     driver.exports();
@@ -135,6 +137,39 @@ const Compute = struct {
     pub const associate_address = addresses.associate_address;
     pub const disassociate_address = addresses.disassociate_address;
     pub const release_address = addresses.release_address;
+};
+
+const Balancers = struct {
+    pub const doc =
+        \\A balancer is a load balancer with one service. One with several shows that of the lowest port, and all in `extra.services`.
+        \\
+        \\**Members have no port of their own**: all of a balancer's have the same, which the first one says. A member by address is a
+        \\dedicated server of the same owner; a cloud server is a member by node, and in a private network if the balancer is in it.
+        \\
+        \\A health check's `interval` is 3 to 60 seconds and its `timeout` no longer; Hetzner has no `healthy_threshold`, which is kept in a
+        \\label. A certificate is the id of one of Hetzner's.
+    ;
+
+    pub const extras = .{
+        .create_balancer = [_]cloudlark.Field{
+            .{ .name = "type", .default = "lb11", .help = "The type of load balancer: how many connections, services and targets it can have." },
+            .{ .name = "public_interface", .type = .bool, .help = "Whether it has public addresses; true if not given." },
+        },
+    };
+
+    pub const list_balancers = balancers.list_balancers;
+    pub const get_balancer = balancers.get_balancer;
+    pub const create_balancer = balancers.create_balancer;
+    pub const update_balancer = balancers.update_balancer;
+    pub const destroy_balancer = balancers.destroy_balancer;
+
+    pub const balancer_list_members = targets.balancer_list_members;
+    pub const balancer_attach_member = targets.balancer_attach_member;
+    pub const balancer_attach_compute_node = targets.balancer_attach_compute_node;
+    pub const balancer_detach_member = targets.balancer_detach_member;
+
+    pub const list_protocols = balancers.list_protocols;
+    pub const list_supported_algorithms = balancers.list_supported_algorithms;
 };
 
 test {

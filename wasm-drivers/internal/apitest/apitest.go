@@ -26,18 +26,19 @@ type Double struct {
 	// provider's form.
 	Reject func(w http.ResponseWriter, status int, message string)
 
-	t       testing.TB
-	router  routers.Router
-	next    http.Handler
-	lenient bool // see Validate
+	t      testing.TB
+	router routers.Router
+	next   http.Handler
 
 	mu       sync.Mutex
 	rejected []string
 }
 
 // New makes a Double of an OpenAPI description. A request that the description
-// does not allow is answered by reject and fails the test, as does an answer of
-// next that is not of the described form. Errors of authentication are next's.
+// does not allow is answered by reject and recorded, see [Double.Rejected]: what
+// a caller got wrong, drivers leave to the provider to refuse. An answer of next
+// that is not of the described form fails the test. Errors of authentication are
+// next's.
 func New(t testing.TB, description []byte, next http.Handler, reject func(http.ResponseWriter, int, string)) *Double {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(description)
@@ -49,16 +50,6 @@ func New(t testing.TB, description []byte, next http.Handler, reject func(http.R
 		t.Fatalf("the API's description: %v", err)
 	}
 	return &Double{Reject: reject, t: t, router: router, next: next}
-}
-
-// Validate makes a Double for drivers that leave it to the provider to refuse
-// what a caller got wrong: a request that the description does not allow is
-// answered by reject and recorded, see [Double.Rejected], but is no failure.
-func Validate(t testing.TB, description []byte, next http.Handler, reject func(http.ResponseWriter, int, string)) *Double {
-	t.Helper()
-	d := New(t, description, next, reject)
-	d.lenient = true
-	return d
 }
 
 // Rejected tells which requests the description did not allow so far.
@@ -109,9 +100,6 @@ func (d *Double) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	d.mu.Lock()
 	d.rejected = append(d.rejected, message)
 	d.mu.Unlock()
-	if !d.lenient {
-		d.t.Errorf("the driver sent what the API's description does not allow: %s", message)
-	}
 	d.Reject(w, status, message)
 }
 

@@ -161,7 +161,11 @@ pub fn write(w: *Stringify, value: anytype) Stringify.Error!void {
             else => {},
         },
         .array => |a| return write(w, @as([]const a.child, &value)),
-        .@"struct" => |s| if (!s.is_tuple and !@hasDecl(T, "jsonStringify")) {
+        .@"struct" => |s| if (s.is_tuple) {
+            try w.beginArray();
+            inline for (value) |v| try write(w, v);
+            return w.endArray();
+        } else if (!@hasDecl(T, "jsonStringify")) {
             try w.beginObject();
             inline for (comptime std.meta.fieldNames(T)) |name| {
                 if (!isEmpty(@field(value, name))) {
@@ -256,6 +260,13 @@ test "what is empty is not written" {
     try testing.expectEqualStrings(
         \\{"name":"a\"\n","list":[{"on":false},{"text":"x","on":true}],"zero":0}
     , try stringify(arena.allocator(), T{ .name = "a\"\n", .list = &.{ .{}, .{ .text = "x", .on = true } } }));
+}
+
+test "a tuple is a list, and what is empty in it is not written either" {
+    var arena: std.heap.ArenaAllocator = .init(testing.allocator);
+    defer arena.deinit();
+    const none: ?i64 = null;
+    try testing.expectEqualStrings("[{\"a\":1},\"b\"]", try stringify(arena.allocator(), .{ .{ .a = 1, .none = none }, "b" }));
 }
 
 test "what is not UTF-8 is replaced" {

@@ -143,6 +143,20 @@ impl Operation for ListTags {
     type Output = Page<Tag>;
 }
 
+impl Operation for Call {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "native";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Answer;
+}
+
+impl Operation for Pages {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "native_pages";
+    const SHAPE: Shape = Shape::List;
+    type Output = Page<Answer>;
+}
+
 /// Takes list_locations. List the places where clusters can be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -532,6 +546,36 @@ pub struct Tag {
     /// What the registry has beyond these fields, in its own names.
     #[serde(deserialize_with = "wire::or_default")]
     pub extra: Map<String, Value>,
+}
+
+/// Takes native. Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Call {
+    /// What to call, in the provider's words: an operation's name, or a method and a path; see the provider's page.
+    pub operation: String,
+    /// Its arguments, in the provider's words. They may stand by themselves: native("DescribeVpcs", MaxResults = 5). REST: query, headers and body.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub arguments: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// The answer in the provider's own names; None if it has no body.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub value: Value,
+}
+
+/// Takes native_pages. Call what the provider's own API answers with in pages, one item a page. Only for what reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pages {
+    /// What to call, as for native.
+    pub operation: String,
+    /// Its arguments, as for native.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub arguments: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

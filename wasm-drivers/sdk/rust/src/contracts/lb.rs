@@ -87,6 +87,20 @@ impl Operation for ListSupportedAlgorithms {
     type Output = Page<AlgorithmInfo>;
 }
 
+impl Operation for Call {
+    const FAMILY: &'static str = "lb";
+    const NAME: &'static str = "native";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Answer;
+}
+
+impl Operation for Pages {
+    const FAMILY: &'static str = "lb";
+    const NAME: &'static str = "native_pages";
+    const SHAPE: Shape = Shape::List;
+    type Output = Page<Answer>;
+}
+
 /// Takes list_balancers. List the balancers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -314,6 +328,36 @@ pub struct AlgorithmInfo {
     /// The algorithm.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wire::word")]
     pub name: Option<Algorithm>,
+}
+
+/// Takes native. Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Call {
+    /// What to call, in the provider's words: an operation's name, or a method and a path; see the provider's page.
+    pub operation: String,
+    /// Its arguments, in the provider's words. They may stand by themselves: native("DescribeVpcs", MaxResults = 5). REST: query, headers and body.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub arguments: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// The answer in the provider's own names; None if it has no body.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub value: Value,
+}
+
+/// Takes native_pages. Call what the provider's own API answers with in pages, one item a page. Only for what reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pages {
+    /// What to call, as for native.
+    pub operation: String,
+    /// Its arguments, as for native.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub arguments: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

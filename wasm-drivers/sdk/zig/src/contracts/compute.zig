@@ -113,6 +113,10 @@ pub const Op = enum {
     disassociate_address,
     /// Give a public address back. It must lead nowhere.
     release_address,
+    /// Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
+    native,
+    /// Call what the provider's own API answers with in pages, one item a page. Only for what reads.
+    native_pages,
 };
 
 /// What each operation takes, and what it answers with.
@@ -169,6 +173,8 @@ pub const operations = [_]types.Operation{
     .{ .name = "associate_address", .shape = .do, .In = AssociateAddress, .Out = void },
     .{ .name = "disassociate_address", .shape = .do, .In = DisassociateAddress, .Out = void },
     .{ .name = "release_address", .shape = .do, .In = ReleaseAddress, .Out = void },
+    .{ .name = "native", .shape = .call, .In = Call, .Out = Answer },
+    .{ .name = "native_pages", .shape = .list, .In = Pages, .Out = Answer },
 };
 
 pub const Node = struct {
@@ -901,6 +907,27 @@ pub const DisassociateAddress = struct {
 pub const ReleaseAddress = struct {
     /// The address.
     address: []const u8,
+};
+
+pub const Answer = struct {
+    /// The answer in the provider's own names; None if it has no body.
+    value: types.Any = .{},
+};
+
+/// What native takes.
+pub const Call = struct {
+    /// What to call, in the provider's words: an operation's name, or a method and a path; see the provider's page.
+    operation: []const u8,
+    /// Its arguments, in the provider's words. They may stand by themselves: native("DescribeVpcs", MaxResults = 5). REST: query, headers and body.
+    arguments: types.Map(types.Any) = .{},
+};
+
+/// What native_pages takes.
+pub const Pages = struct {
+    /// What to call, as for native.
+    operation: []const u8,
+    /// Its arguments, as for native.
+    arguments: types.Map(types.Any) = .{},
 };
 
 pub const NodeState = enum {

@@ -31,6 +31,10 @@ pub const Op = enum {
     list_protocols,
     /// List the ways to choose a member that balancers have here.
     list_supported_algorithms,
+    /// Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
+    native,
+    /// Call what the provider's own API answers with in pages, one item a page. Only for what reads.
+    native_pages,
 };
 
 /// What each operation takes, and what it answers with.
@@ -46,6 +50,8 @@ pub const operations = [_]types.Operation{
     .{ .name = "balancer_detach_member", .shape = .do, .In = BalancerDetachMember, .Out = void },
     .{ .name = "list_protocols", .shape = .list, .In = ListProtocols, .Out = ProtocolInfo },
     .{ .name = "list_supported_algorithms", .shape = .list, .In = ListSupportedAlgorithms, .Out = AlgorithmInfo },
+    .{ .name = "native", .shape = .call, .In = Call, .Out = Answer },
+    .{ .name = "native_pages", .shape = .list, .In = Pages, .Out = Answer },
 };
 
 pub const Balancer = struct {
@@ -219,6 +225,27 @@ pub const AlgorithmInfo = struct {
 
 /// What list_supported_algorithms takes.
 pub const ListSupportedAlgorithms = struct {};
+
+pub const Answer = struct {
+    /// The answer in the provider's own names; None if it has no body.
+    value: types.Any = .{},
+};
+
+/// What native takes.
+pub const Call = struct {
+    /// What to call, in the provider's words: an operation's name, or a method and a path; see the provider's page.
+    operation: []const u8,
+    /// Its arguments, in the provider's words. They may stand by themselves: native("DescribeVpcs", MaxResults = 5). REST: query, headers and body.
+    arguments: types.Map(types.Any) = .{},
+};
+
+/// What native_pages takes.
+pub const Pages = struct {
+    /// What to call, as for native.
+    operation: []const u8,
+    /// Its arguments, as for native.
+    arguments: types.Map(types.Any) = .{},
+};
 
 pub const State = enum {
     running,

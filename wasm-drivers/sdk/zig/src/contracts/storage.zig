@@ -37,6 +37,10 @@ pub const Op = enum {
     get_object_url,
     /// Replace an object's metadata and content type, keeping its body.
     update_object,
+    /// Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
+    native,
+    /// Call what the provider's own API answers with in pages, one item a page. Only for what reads.
+    native_pages,
 };
 
 /// What each operation takes, and what it answers with.
@@ -55,6 +59,8 @@ pub const operations = [_]types.Operation{
     .{ .name = "presign_object", .shape = .call, .In = PresignObject, .Out = URL },
     .{ .name = "get_object_url", .shape = .call, .In = GetObjectURL, .Out = URL },
     .{ .name = "update_object", .shape = .call, .In = UpdateObject, .Out = Object },
+    .{ .name = "native", .shape = .call, .In = Call, .Out = Answer },
+    .{ .name = "native_pages", .shape = .list, .In = Pages, .Out = Answer },
 };
 
 pub const Bucket = struct {
@@ -262,6 +268,27 @@ pub const UpdateObject = struct {
     metadata: types.Map([]const u8) = .{},
     /// The MIME type it shall have; as it is if not given.
     content_type: []const u8 = "",
+};
+
+pub const Answer = struct {
+    /// The answer in the provider's own names; None if it has no body.
+    value: types.Any = .{},
+};
+
+/// What native takes.
+pub const Call = struct {
+    /// What to call, in the provider's words: an operation's name, or a method and a path; see the provider's page.
+    operation: []const u8,
+    /// Its arguments, in the provider's words. They may stand by themselves: native("DescribeVpcs", MaxResults = 5). REST: query, headers and body.
+    arguments: types.Map(types.Any) = .{},
+};
+
+/// What native_pages takes.
+pub const Pages = struct {
+    /// What to call, as for native.
+    operation: []const u8,
+    /// Its arguments, as for native.
+    arguments: types.Map(types.Any) = .{},
 };
 
 pub const DeletionFailed = struct {
