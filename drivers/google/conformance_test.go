@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/testdata/lab/gce"
 )
@@ -40,6 +41,10 @@ func harness(s *gce.Server) drivertest.Harness {
 		},
 		PlainTags: true, UniqueNames: true,
 		VolumeSize: 10,
+
+		Native:       native.Call{Operation: "GET /projects/{project}"},
+		NativePages:  native.Call{Operation: "GET /projects/{project}/zones", Arguments: map[string]any{"query": map[string]any{"maxResults": 3}}},
+		NativeChange: "POST /projects/{project}/global/networks",
 	}
 }
 

@@ -17,7 +17,16 @@ the machine that it runs on. The project is that of ` + "`GOOGLE_CLOUD_PROJECT`"
 
 `
 
-const gceDoc = `## What to know
+const gceDoc = `## The way down
+
+` + "`cloud.native`" + ` takes a method and a path of the [API](https://cloud.google.com/compute/docs/reference/rest/v1) after ` + "`/compute/v1`" + `;
+` + "`{project}`" + ` is the connection's. Another service of Google's is named by its whole URL. Lists have pages for ` + "`cloud.native_pages`" + `. What
+changes answers with an operation, which is not waited for.
+
+    cloud.native("GET /projects/{project}/regions", query = {"fields": "items(name,quotas)"})
+    cloud.native("POST /projects/{project}/zones/europe-west1-b/instances/web-1/setScheduling", body = {"automaticRestart": False})
+
+## What to know
 
 - **Names** are the identity of everything here, and cannot be changed: 1 to 63 lower-case letters, digits and hyphens, beginning
   with a letter. Other names are refused. An id is the name, with the zone or region before it where there is one:

@@ -162,6 +162,16 @@ func TestFailedOperation(t *testing.T) {
 	}
 }
 
+// Of several nodes there are none when one cannot be made.
+func TestFailedOperationOfMany(t *testing.T) {
+	s := gce.Start(t)
+	s.Fail("compute.instances.bulkInsert", gce.Failure{Code: "ZONE_RESOURCE_POOL_EXHAUSTED", Message: "us-central1-a is full"})
+	_, err := drivers.Call[[]compute.Node](t.Context(), open(t, s, nil), compute.CreateNodes{CreateNode: web, Count: 3})
+	if op.KindOf(err) != op.QuotaExceeded || len(s.Paths("instances")) > 0 {
+		t.Errorf("there are %q, %v", s.Paths("instances"), err)
+	}
+}
+
 func TestQuota(t *testing.T) {
 	s := gce.Start(t)
 	s.Quota(2)

@@ -34,7 +34,7 @@ const imageFields = "id,name,description,status,architecture,diskSizeGb,labels,c
 func imageOf(project, owner string, i *gce.Image) compute.Image {
 	m := compute.Image{ID: ref{project: owner, name: i.Name}.id(project), Name: i.Name, Description: i.Description,
 		State: cmp.Or(imageStates[i.Status], compute.ImageUnknown), Architecture: architecture(i.Architecture), Size: int(i.DiskSizeGb), Owner: owner,
-		Public: owner != project, Tags: tagsOf(i.Labels), CreatedAt: when(i.CreationTimestamp)}
+		Public: slices.Contains(publicProjects, owner), Tags: tagsOf(i.Labels), CreatedAt: when(i.CreationTimestamp)}
 	m.Extra = extras(map[string]any{"family": i.Family, "sourceDisk": i.SourceDisk, "sourceImage": i.SourceImage,
 		"storageLocations": i.StorageLocations, "licenses": i.Licenses})
 	if i.Id != 0 {
@@ -237,7 +237,7 @@ func (d *gceDriver) insertImage(ctx context.Context, image *gce.Image, force boo
 		return compute.Image{}, err
 	}
 	r := ref{project: project, name: image.Name}
-	err = d.start(project, o).made(ctx, d.exists(func(ctx context.Context) error {
+	err = d.start(project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := d.image(ctx, r)
 		return err
 	}), func(ctx context.Context) error { return d.removeImage(ctx, r) })
@@ -248,7 +248,7 @@ func (d *gceDriver) insertImage(ctx context.Context, image *gce.Image, force boo
 }
 
 // exists is a ready that waits for something to be found.
-func (d *gceDriver) exists(get func(ctx context.Context) error) func(ctx context.Context) (bool, error) {
+func exists(get func(ctx context.Context) error) func(ctx context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		err := get(ctx)
 		if op.KindOf(err) == op.NotFound {

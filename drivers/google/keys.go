@@ -34,7 +34,9 @@ type key struct {
 	expiry string // of those for a while
 }
 
-func (k key) line() string { return k.user + ":" + k.public.Line + " " + k.public.Comment }
+func (k key) line() string {
+	return strings.TrimSpace(k.user + ":" + k.public.Line + " " + k.public.Comment)
+}
 
 func (k key) pair() compute.KeyPair {
 	return compute.KeyPair{Name: k.name, PublicKey: k.public.Line, Fingerprint: k.public.Fingerprint,
@@ -198,7 +200,7 @@ func (d *gceDriver) DeleteKeyPair(ctx context.Context, in compute.DeleteKeyPair)
 		var kept strings.Builder
 		gone := false
 		for line := range strings.Lines(text) {
-			if !gone && strings.TrimSpace(line) == strings.TrimSpace(keys[i].line()) {
+			if !gone && strings.TrimSpace(line) == keys[i].line() {
 				gone = true
 				continue
 			}

@@ -45,7 +45,8 @@ func newSession(c sessionConfig) (*session, error) {
 	s := &session{endpoint: c.Endpoint, pageSize: c.PageSize, transport: transport,
 		given:       cmp.Or(c.Project, os.Getenv("GOOGLE_CLOUD_PROJECT"), os.Getenv("CLOUDSDK_CORE_PROJECT")),
 		credentials: newCredentials(c, transport)}
-	s.client = &http.Client{Transport: authorized{s.credentials, transport}}
+	// A redirection would take the token to whoever it leads to.
+	s.client = &http.Client{Transport: authorized{s.credentials, transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s, nil
 }
 

@@ -215,6 +215,21 @@ func TestImpersonation(t *testing.T) {
 	}
 }
 
+// A redirection is not followed: the token would go along.
+func TestRedirection(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asked with %v", r.Header) }))
+	defer elsewhere.Close()
+	s := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer s.Close()
+	c, err := openWith(t, map[string]any{"endpoint": s.URL, "project": gce.Project, "access_token": gce.Token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first(t.Context(), c); err == nil {
+		t.Error("a redirection is no answer")
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	s := gce.Start(t)
 	noEnvironment(t)

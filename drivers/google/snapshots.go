@@ -99,7 +99,7 @@ func (d *gceDriver) CreateVolumeSnapshot(ctx context.Context, in compute.CreateV
 	get := func(ctx context.Context) (compute.VolumeSnapshot, error) {
 		return d.GetVolumeSnapshot(ctx, compute.GetVolumeSnapshot{Snapshot: in.Name})
 	}
-	err = d.start(r.project, o).made(ctx, d.exists(func(ctx context.Context) error {
+	err = d.start(r.project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := get(ctx)
 		return err
 	}), func(ctx context.Context) error { return d.removeSnapshot(ctx, r) })

@@ -178,7 +178,7 @@ func (d *gceDriver) CreateVolume(ctx context.Context, in compute.CreateVolume) (
 	if err != nil {
 		return compute.Volume{}, err
 	}
-	err = d.start(r.project, o).made(ctx, d.exists(func(ctx context.Context) error {
+	err = d.start(r.project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := d.disk(ctx, r)
 		return err
 	}), func(ctx context.Context) error { return d.removeVolume(ctx, r) })

@@ -259,7 +259,7 @@ func (s *Server) serve(r *http.Request, body []byte) (any, *Refusal, error) {
 }
 
 func (s *Server) checkRequest(c *call, r *http.Request, body []byte) error {
-	if v := r.Header.Get("X-Goog-Api-Version"); v != c.m.Version {
+	if v := r.Header.Get("X-Goog-Api-Version"); v != "" && v != c.m.Version {
 		return &fault{where: "X-Goog-Api-Version", what: fmt.Sprintf("%q, but the method's is %q", v, c.m.Version)}
 	}
 	if err := s.d.parameters(c.m, c.params, r.URL.Query()); err != nil {
