@@ -46,11 +46,7 @@ func (d *gceDriver) ListAddresses(ctx context.Context, in compute.ListAddresses)
 	var f filter
 	f.tagged("", in.Tags)
 	f.is("addressType", "EXTERNAL")
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Address, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Address, string, error) {
 		out, err := do(d.api.Addresses.AggregatedList(project).MaxResults(d.page(most)).PageToken(cursor).Filter(f.String()).
 			Fields("nextPageToken,unreachables", googleapi.Field("items(*/warning/code,*/addresses("+addressFields+"))")).Context(ctx))
 		if err != nil {
@@ -96,7 +92,7 @@ func (d *gceDriver) AllocateAddress(ctx context.Context, in compute.AllocateAddr
 		return compute.Address{}, err
 	}
 	remove := func(ctx context.Context) error { return d.removeAddress(ctx, r) }
-	if err := d.whole(ctx, d.start(r.project, o), remove); err != nil {
+	if err := d.start(r.project, o).whole(ctx, remove); err != nil {
 		return compute.Address{}, err
 	}
 	a, err := d.labelled(ctx, r, tags)

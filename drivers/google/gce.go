@@ -4,16 +4,10 @@ import (
 	"context"
 	"crypto/sha1"
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
-	"reflect"
 	"regexp"
 	"slices"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	gce "google.golang.org/api/compute/v1"
 	"google.golang.org/api/option"
@@ -146,112 +140,4 @@ func (d *gceDriver) regionFor(location string) (string, error) {
 		return "", op.Errorf(op.NotFound, "there is no location %q: list_locations lists them", location)
 	}
 	return regionOf(location), nil
-}
-
-// labels checks tags, which are labels here.
-func labels(tags map[string]string) (map[string]string, error) {
-	for k, v := range tags {
-		first, _ := utf8.DecodeRuneInString(k)
-		if !unicode.IsLetter(first) || !plain(k) || !plain(v) {
-			return nil, op.Errorf(op.InvalidArgument, "the tag %q: %q cannot be: labels are at most 63 lower-case letters, digits, \"_\" and \"-\" "+
-				"at Google Cloud, and a key begins with a letter", k, v)
-		}
-	}
-	if len(tags) > 64 {
-		return nil, op.Errorf(op.InvalidArgument, "%d tags are too many: Google Cloud takes 64 labels", len(tags))
-	}
-	return tags, nil
-}
-
-// plain reports whether all of s can be in a label.
-func plain(s string) bool {
-	if utf8.RuneCountInString(s) > 63 {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !(unicode.IsLetter(r) && !unicode.IsUpper(r) || unicode.IsDigit(r) || r == '_' || r == '-')
-	})
-}
-
-// A filter is what Google Compute Engine is asked to filter by, which spares
-// pages: what is let through is filtered again. Values that no resource can
-// have are left to that.
-type filter []string
-
-func (f *filter) is(field, value string) {
-	if value != "" && plain(value) {
-		*f = append(*f, fmt.Sprintf("(%s = %q)", field, value))
-	}
-}
-
-func (f *filter) tagged(name string, tags map[string]string) {
-	f.is("name", name)
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		if plain(k) {
-			f.is("labels."+k, tags[k])
-		}
-	}
-}
-
-func (f filter) String() string { return strings.Join(f, " ") }
-
-// unreachable is the error of a list that lacks what is in places that could
-// not be asked. A list must not pass over them: who deletes what is not in it
-// would delete too much.
-func unreachable(what string, places []string) error {
-	if len(places) == 0 {
-		return nil
-	}
-	for i, p := range places {
-		places[i] = base(p)
-	}
-	slices.Sort(places)
-	return op.Errorf(op.Unavailable, "the %s in %s cannot be listed now: with location, those of other places can", what, strings.Join(slices.Compact(places), ", "))
-}
-
-// scoped yields the parts of an aggregated list in the order of their places,
-// which is the order of the pages.
-func scoped[T any](items map[string]T) func(yield func(place string, list T) bool) {
-	return func(yield func(string, T) bool) {
-		for _, place := range slices.Sorted(maps.Keys(items)) {
-			if !yield(place, items[place]) {
-				return
-			}
-		}
-	}
-}
-
-// silent is the code of the warning that a place could not be asked.
-const silent = "UNREACHABLE"
-
-// when reads a time; what is none is no time.
-func when(s string) time.Time {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
-// tagsOf are labels as tags; never nil.
-func tagsOf(labels map[string]string) map[string]string {
-	if labels == nil {
-		return map[string]string{}
-	}
-	return labels
-}
-
-// extras leaves out what is empty, so that extra holds what is to be said.
-func extras(m map[string]any) map[string]any {
-	maps.DeleteFunc(m, func(_ string, v any) bool { return v == nil || reflect.ValueOf(v).IsZero() })
-	return m
-}
-
-// extraOf decodes the argument extra; a name that is not E's is an error.
-func extraOf[E any](extra map[string]any) (E, error) {
-	v, err := op.TypeOf(reflect.TypeFor[E]()).Decode(extra, nil)
-	if err != nil {
-		return *new(E), op.Errorf(op.InvalidArgument, "extra: %s", op.AsError(err).Message)
-	}
-	return v.(E), nil
 }

@@ -54,11 +54,7 @@ func (d *gceDriver) ListImages(ctx context.Context, in compute.ListImages) iter.
 	if in.Architecture == compute.X86_64 || in.Architecture == compute.ARM64 {
 		f.is("architecture", strings.ToUpper(string(in.Architecture)))
 	}
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Image, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Image, string, error) {
 		owners := []string{in.Owner}
 		switch in.Owner {
 		case "":

@@ -37,16 +37,13 @@ const networkFields = "id,name,description,autoCreateSubnetworks,mtu,routingConf
 const rangeMark = "cidr: "
 
 func networkOf(n *gce.Network) compute.Network {
-	w := compute.Network{ID: n.Name, Name: n.Name, Tags: map[string]string{}}
+	w := compute.Network{ID: n.Name, Name: n.Name, Tags: map[string]string{},
+		Extra: map[string]any{"autoCreateSubnetworks": n.AutoCreateSubnetworks, "mtu": int(n.Mtu)}}
 	if cidr, ok := strings.CutPrefix(n.Description, rangeMark); ok {
 		w.CIDR = cidr
 	} else {
-		w.Extra = map[string]any{"description": n.Description}
+		w.Extra["description"] = n.Description
 	}
-	if w.Extra == nil {
-		w.Extra = map[string]any{}
-	}
-	w.Extra["autoCreateSubnetworks"], w.Extra["mtu"] = n.AutoCreateSubnetworks, int(n.Mtu)
 	if n.RoutingConfig != nil {
 		w.Extra["routingMode"] = n.RoutingConfig.RoutingMode
 	}
@@ -60,11 +57,7 @@ func networkOf(n *gce.Network) compute.Network {
 func (d *gceDriver) ListNetworks(ctx context.Context, in compute.ListNetworks) iter.Seq2[compute.Network, error] {
 	var f filter
 	f.is("name", in.Name)
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Network, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Network, string, error) {
 		list := d.api.Networks.List(project).MaxResults(d.page(most)).PageToken(cursor).Fields("nextPageToken", "items("+networkFields+")")
 		if len(f) > 0 {
 			list.Filter(f.String())
@@ -132,7 +125,7 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 	if err != nil {
 		return compute.Network{}, err
 	}
-	if err := d.whole(ctx, d.start(r.project, o), func(ctx context.Context) error { return d.removeNetwork(ctx, r) }); err != nil {
+	if err := d.start(r.project, o).whole(ctx, func(ctx context.Context) error { return d.removeNetwork(ctx, r) }); err != nil {
 		return compute.Network{}, err
 	}
 	n, err := do(d.api.Networks.Get(r.project, r.name).Fields(networkFields).Context(ctx))
@@ -140,15 +133,6 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 		return compute.Network{}, err
 	}
 	return networkOf(n), nil
-}
-
-// whole is made for what has no state: it waits until the thing is there.
-func (d *gceDriver) whole(ctx context.Context, j *job, remove func(ctx context.Context) error) error {
-	err := j.finished(ctx)
-	if err == nil || j.done() {
-		return err
-	}
-	return undone(ctx, err, j.state.TargetLink, remove)
 }
 
 func (d *gceDriver) DestroyNetwork(ctx context.Context, in compute.DestroyNetwork) error {
@@ -182,11 +166,7 @@ func subnetOf(project string, s *gce.Subnetwork) compute.Subnet {
 func (d *gceDriver) ListSubnets(ctx context.Context, in compute.ListSubnets) iter.Seq2[compute.Subnet, error] {
 	var f filter
 	f.is("name", in.Name)
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Subnet, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Subnet, string, error) {
 		list := d.api.Subnetworks.AggregatedList(project).MaxResults(d.page(most)).PageToken(cursor).
 			Fields("nextPageToken,unreachables", googleapi.Field("items(*/warning/code,*/subnetworks("+subnetFields+"))"))
 		if len(f) > 0 {
@@ -269,7 +249,7 @@ func (d *gceDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (
 	if err != nil {
 		return compute.Subnet{}, err
 	}
-	if err := d.whole(ctx, d.start(r.project, o), func(ctx context.Context) error { return d.removeSubnet(ctx, r) }); err != nil {
+	if err := d.start(r.project, o).whole(ctx, func(ctx context.Context) error { return d.removeSubnet(ctx, r) }); err != nil {
 		return compute.Subnet{}, err
 	}
 	s, err := do(d.api.Subnetworks.Get(r.project, r.scope, r.name).Fields(subnetFields).Context(ctx))

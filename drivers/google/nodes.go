@@ -88,11 +88,7 @@ func (d *gceDriver) ListNodes(ctx context.Context, in compute.ListNodes) iter.Se
 	case compute.NodeRunning, compute.NodeSuspended:
 		f.is("status", map[compute.NodeState]string{compute.NodeRunning: "RUNNING", compute.NodeSuspended: "SUSPENDED"}[in.State])
 	}
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Node, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Node, string, error) {
 		if in.Location != "" {
 			return d.nodesIn(ctx, project, in.Location, f, cursor)
 		}

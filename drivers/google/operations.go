@@ -144,6 +144,15 @@ func (j *job) made(ctx context.Context, ready func(ctx context.Context) (bool, e
 	return undone(ctx, err, j.state.TargetLink, remove)
 }
 
+// whole is made for what has no state: it waits until the thing is there.
+func (j *job) whole(ctx context.Context, remove func(ctx context.Context) error) error {
+	err := j.finished(ctx)
+	if err == nil || j.done() {
+		return err
+	}
+	return undone(ctx, err, j.state.TargetLink, remove)
+}
+
 // undone removes what was made, as cause keeps the rest from being done.
 func undone(ctx context.Context, cause error, what string, remove func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)

@@ -9,15 +9,10 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/cloudlark/cloudlark/drivers/compute"
-	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 func (d *gceDriver) ListLocations(ctx context.Context, _ compute.ListLocations) iter.Seq2[compute.Location, error] {
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Location, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Location, string, error) {
 		out, err := do(d.api.Zones.List(project).MaxResults(d.page(most)).PageToken(cursor).
 			Fields("nextPageToken", "items(id,name,region,status,availableCpuPlatforms,deprecated)").Context(ctx))
 		if err != nil {
@@ -45,11 +40,7 @@ const sizeFields = "name,description,guestCpus,memoryMb,architecture,isSharedCpu
 // mostly the same sizes under the same names; to ask for all takes as many
 // requests. That is done where neither is known, and each size comes once.
 func (d *gceDriver) ListSizes(ctx context.Context, in compute.ListSizes) iter.Seq2[compute.Size, error] {
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Size, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Size, string, error) {
 		if in.Location == "" && d.zone == "" && d.region == "" {
 			sizes, err := d.allSizes(ctx, project)
 			return sizes, "", err

@@ -207,12 +207,8 @@ func (d *gceDriver) checkGroups(ctx context.Context, ids []string) error {
 }
 
 func (d *gceDriver) ListSecurityGroups(ctx context.Context, _ compute.ListSecurityGroups) iter.Seq2[compute.SecurityGroup, error] {
-	return op.Pages(ctx, func(ctx context.Context, _ string) ([]compute.SecurityGroup, string, error) {
+	return pages(ctx, d.session, func(ctx context.Context, project, _ string) ([]compute.SecurityGroup, string, error) {
 		all, err := d.firewalls(ctx)
-		if err != nil {
-			return nil, "", err
-		}
-		project, err := d.project(ctx)
 		if err != nil {
 			return nil, "", err
 		}
@@ -267,7 +263,7 @@ func (d *gceDriver) insertFirewall(ctx context.Context, project string, f *gce.F
 	if err != nil {
 		return err
 	}
-	return d.whole(ctx, d.start(project, o), func(ctx context.Context) error { return d.removeFirewall(ctx, project, f.Name) })
+	return d.start(project, o).whole(ctx, func(ctx context.Context) error { return d.removeFirewall(ctx, project, f.Name) })
 }
 
 func (d *gceDriver) removeFirewall(ctx context.Context, project, name string) error {

@@ -9,7 +9,6 @@ import (
 	gce "google.golang.org/api/compute/v1"
 
 	"github.com/cloudlark/cloudlark/drivers/compute"
-	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
 var snapshotStates = map[string]compute.VolumeSnapshotState{
@@ -35,11 +34,7 @@ func snapshotOf(project string, s *gce.Snapshot) compute.VolumeSnapshot {
 func (d *gceDriver) ListVolumeSnapshots(ctx context.Context, in compute.ListVolumeSnapshots) iter.Seq2[compute.VolumeSnapshot, error] {
 	var f filter
 	f.tagged(in.Name, in.Tags)
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.VolumeSnapshot, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.VolumeSnapshot, string, error) {
 		list := d.api.Snapshots.List(project).MaxResults(d.page(most)).PageToken(cursor).Fields("nextPageToken", "items("+snapshotFields+")")
 		if len(f) > 0 {
 			list.Filter(f.String())

@@ -62,11 +62,7 @@ func volumeOf(project string, v *gce.Disk) compute.Volume {
 func (d *gceDriver) ListVolumes(ctx context.Context, in compute.ListVolumes) iter.Seq2[compute.Volume, error] {
 	var f filter
 	f.tagged(in.Name, in.Tags)
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]compute.Volume, string, error) {
-		project, err := d.project(ctx)
-		if err != nil {
-			return nil, "", err
-		}
+	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]compute.Volume, string, error) {
 		list := d.api.Disks.AggregatedList(project).MaxResults(d.page(most)).PageToken(cursor).
 			Fields("nextPageToken,unreachables", googleapi.Field("items(*/warning/code,*/disks("+volumeFields+"))"))
 		if len(f) > 0 {
