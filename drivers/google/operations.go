@@ -35,13 +35,17 @@ func change[C changer[C]](ctx context.Context, step string, c C) (*gce.Operation
 	return persist(ctx, func() (*gce.Operation, error) { return do(c) })
 }
 
+// maxPause is how long a request waits to be repeated; who is asked to wait
+// longer is told so.
+const maxPause = time.Minute
+
 // persist makes one request of several, and repeats it as far as the retries
 // that the host has left allow: the host could only repeat them all.
 func persist[T any](ctx context.Context, request func() (T, error)) (T, error) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		v, err := request()
 		e := op.AsError(err)
-		if e == nil || e.Kind != op.Unavailable && e.Kind != op.RateLimited || ctx.Err() != nil || !op.TakeRetry(ctx) {
+		if e == nil || e.Kind != op.Unavailable && e.Kind != op.RateLimited || e.RetryAfter > maxPause || ctx.Err() != nil || !op.TakeRetry(ctx) {
 			return v, err
 		}
 		timer := time.NewTimer(max(pause/2+rand.N(pause/2), e.RetryAfter))
