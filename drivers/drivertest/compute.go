@@ -319,10 +319,10 @@ func (s *computeSuite) networks(t *testing.T) {
 		filters(t, s.suite, compute.ListNetworks{}, n)
 	}, "list_networks")
 	s.test(t, "subnets", func(t *testing.T) {
-		in := compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: first, Tags: s.tags()}
+		in := with(t, s.suite, compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: first}, "tags", s.tags())
 		sub := call[compute.Subnet](t, s.conn, in)
 		s.cleanup(t, compute.DestroySubnet{Subnet: sub.ID})
-		if sub.Network != n.ID || sub.CIDR != first || sub.Name != in.Name || !tagged(sub.Tags, s.tags()) {
+		if sub.Network != n.ID || sub.CIDR != first || sub.Name != in.Name || !tagged(sub.Tags, in.Tags) {
 			t.Errorf("create_subnet made %+v", sub)
 		}
 		other := call[compute.Subnet](t, s.conn, compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: second})
@@ -975,8 +975,7 @@ func (s *computeSuite) unicode(t *testing.T) {
 func (s *computeSuite) idempotent(t *testing.T) {
 	s.test(t, "create_node", func(t *testing.T) {
 		image, size := s.choose(t)
-		name := s.name("once")
-		idempotent[compute.Node](t, s.suite, func() any { return compute.CreateNode{Name: name, Image: image.ID, Size: size.ID} },
+		idempotent[compute.Node](t, s.suite, s.twins(func(name string) any { return compute.CreateNode{Name: name, Image: image.ID, Size: size.ID} }),
 			func(id string) any { return compute.DestroyNode{Node: id} })
 	}, "create_node")
 	s.test(t, "create_nodes", func(t *testing.T) {
@@ -1004,15 +1003,13 @@ func (s *computeSuite) idempotent(t *testing.T) {
 		}
 	}, "create_nodes")
 	s.test(t, "create_volume", func(t *testing.T) {
-		name := s.name("once")
-		idempotent[compute.Volume](t, s.suite, func() any { return compute.CreateVolume{Name: name, Size: s.VolumeSize} },
+		idempotent[compute.Volume](t, s.suite, s.twins(func(name string) any { return compute.CreateVolume{Name: name, Size: s.VolumeSize} }),
 			func(id string) any { return compute.DestroyVolume{Volume: id} })
 	}, "create_volume")
 	s.test(t, "create_volume_snapshot", func(t *testing.T) {
 		v := s.volume(t, compute.CreateVolume{})
 		s.volumeIs(t, v.ID, "to be available", available)
-		name := s.name("once")
-		idempotent[compute.VolumeSnapshot](t, s.suite, func() any { return compute.CreateVolumeSnapshot{Volume: v.ID, Name: name} },
+		idempotent[compute.VolumeSnapshot](t, s.suite, s.twins(func(name string) any { return compute.CreateVolumeSnapshot{Volume: v.ID, Name: name} }),
 			func(id string) any { return compute.DestroyVolumeSnapshot{Snapshot: id} })
 	}, "create_volume_snapshot", "create_volume", "get_volume")
 	s.test(t, "create_image", func(t *testing.T) {
@@ -1022,8 +1019,7 @@ func (s *computeSuite) idempotent(t *testing.T) {
 	}, "create_image")
 	s.test(t, "create_network", func(t *testing.T) {
 		cidr, _, _ := cidrs()
-		name := s.name("once")
-		idempotent[compute.Network](t, s.suite, func() any { return compute.CreateNetwork{Name: name, CIDR: cidr} },
+		idempotent[compute.Network](t, s.suite, s.twins(func(name string) any { return compute.CreateNetwork{Name: name, CIDR: cidr} }),
 			func(id string) any { return compute.DestroyNetwork{Network: id} })
 	}, "create_network")
 	s.test(t, "create_security_group", func(t *testing.T) {
@@ -1043,6 +1039,17 @@ func (s *computeSuite) idempotent(t *testing.T) {
 		idempotent[compute.Address](t, s.suite, func() any { return compute.AllocateAddress{} },
 			func(id string) any { return compute.ReleaseAddress{Address: id} })
 	}, "allocate_address")
+}
+
+// twins makes inputs that are all of one name, or where names are unique, as
+// sameName does.
+func (s *computeSuite) twins(in func(name string) any) func() any {
+	first := s.name("once")
+	then := first
+	if s.UniqueNames {
+		then = s.name("once")
+	}
+	return sameName(first, then, in)
 }
 
 // sameName makes the inputs for things whose names are unique: the first call's

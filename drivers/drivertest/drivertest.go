@@ -87,6 +87,10 @@ type Harness struct {
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".
 	PlainTags bool
 
+	// UniqueNames says that a name is the identity of what has it, so that no two
+	// things of a kind can have the same.
+	UniqueNames bool
+
 	// Faulty says that requests fail now and then, and that a chain behind Open
 	// repeats what may be repeated. The suite then repeats the rest, as a person
 	// would: a change that is not repeatable, a body that cannot be rewound.

@@ -1,0 +1,55 @@
+package google
+
+const sessionDoc = `## Credentials and project
+
+With nothing configured, credentials are Google's application default credentials: the file that
+` + "`GOOGLE_APPLICATION_CREDENTIALS`" + ` names, what ` + "`gcloud auth application-default login`" + ` left, or the service account of
+the machine that it runs on. The project is that of ` + "`GOOGLE_CLOUD_PROJECT`" + ` or of the credentials.
+
+    [connection.prod]
+    driver           = "gce"
+    project          = "my-project"
+    zone             = "europe-west1-b"
+    credentials_file = "/etc/cloudlark/robot.json"
+
+` + "`impersonate`" + ` is a service account to act as: the credentials need the role Service Account Token Creator on it.
+` + "`endpoint`" + ` is sent to instead of Google's; credentials still come from where they always do.
+
+`
+
+const gceDoc = `## The way down
+
+` + "`cloud.native`" + ` takes a method and a path of the [API](https://cloud.google.com/compute/docs/reference/rest/v1) after ` + "`/compute/v1`" + `;
+` + "`{project}`" + ` is the connection's. Another service of Google's is named by its whole URL. Lists have pages for ` + "`cloud.native_pages`" + `. What
+changes answers with an operation, which is not waited for.
+
+    cloud.native("GET /projects/{project}/regions", query = {"fields": "items(name,quotas)"})
+    cloud.native("POST /projects/{project}/zones/europe-west1-b/instances/web-1/setScheduling", body = {"automaticRestart": False})
+
+## What to know
+
+- **Names** are the identity of everything here, and cannot be changed: 1 to 63 lower-case letters, digits and hyphens, beginning
+  with a letter. Other names are refused. An id is the name, with the zone or region before it where there is one:
+  ` + "`europe-west1-b/web-1`, `europe-west1/front`, `prod-net`" + `; in another project, with that before: ` + "`debian-cloud/debian-12-bookworm-v20240415`" + `.
+- **Tags** are labels: at most 63 lower-case letters, digits, ` + "`_` and `-`" + `. Networks, subnets and firewall rules have none.
+- **Locations** are zones. Subnets and addresses are in regions: there, a zone stands for its region. Where a zone is needed, a region
+  stands for the connection's zone in it, or its first.
+- **list_sizes** without location lists the sizes of the zone where a node would be made; where the connection has neither zone nor
+  region, those of all zones, each once, which takes more than a hundred requests. Ids are the same in all zones.
+- **list_images** without owner lists the project's own images and those of Google's public projects that are not deprecated. owner is
+  ` + "`self`" + ` or a project. Where a node is made, ` + "`debian-cloud/family/debian-12`" + ` is the newest image of a family.
+- A node's ` + "`image`" + ` is empty: Google tells it only of the root disk, in ` + "`extra[\"sourceImage\"]`" + ` of the volume.
+- **A new node** is in the network ` + "`default`" + ` and has a public address, unless told otherwise. user_data is for images with cloud-init; for
+  others there is ` + "`extra = {\"startup_script\": …}`" + `.
+- **Key pairs** are the lines of the project's metadata ` + "`ssh-keys`" + `, their names the comments. By Google's rules such a key lets into all
+  nodes of the project, as the user ` + "`ssh_user`" + `; a node made with ` + "`extra = {\"block_project_keys\": True}`" + ` knows only its own. Where
+  OS Login is on, Google ignores metadata.
+- **A security group** is a network tag: its rules are the firewall rules for it, and a node's groups are its tags. A disabled firewall rule with
+  the group's name keeps its description, and keeps it while it has no rules. Firewall rules that are for all nodes, deny, or are for service
+  accounts are not shown. Google lets all traffic out.
+- **Networks** have no range of addresses. One that was made with ` + "`cidr`" + ` keeps it in its description, and create_subnet holds to it.
+- reboot_node resets the node: Google cannot ask it to reboot.
+- create_image of a running node takes its disk as it is; with ` + "`reboot`" + `, the node is stopped until the image is made.
+- What is in a zone or region that cannot be reached makes a list fail, as leaving it out could mislead; with location, the others can be listed.
+- Calls return when Google has begun and what it made it from is there. What has no state to tell the rest, such as a network or a key, is waited for.
+`

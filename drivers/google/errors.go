@@ -1,0 +1,174 @@
+package google
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/api/googleapi"
+
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+// A caller is a request of the SDK, ready to be made.
+type caller[T any] interface {
+	Do(opts ...googleapi.CallOption) (T, error)
+}
+
+// do makes a request. Its error is an [op.Error].
+func do[T any](c caller[T]) (T, error) {
+	v, err := c.Do()
+	if err != nil {
+		return v, failed(err)
+	}
+	return v, nil
+}
+
+// failed is what an error of the SDK means.
+func failed(err error) error {
+	if e, ok := errors.AsType[*op.Error](err); ok {
+		return e
+	}
+	e := &op.Error{Err: err}
+	answer, ok := errors.AsType[*googleapi.Error](err)
+	if !ok {
+		e.Kind, e.Message = kindOfFailure(err), err.Error()
+		return e
+	}
+	e.RetryAfter = retryAfter(answer.Header.Get("Retry-After"))
+	if len(answer.Errors) > 0 {
+		e.Code, e.Message = answer.Errors[0].Reason, answer.Errors[0].Message
+	}
+	e.Message = cmp.Or(e.Message, answer.Message, http.StatusText(answer.Code), err.Error())
+	e.Kind = cmp.Or(kindOfCode(e.Code, e.Message), kindOfStatus(answer.Code))
+	return e
+}
+
+// retryAfter reads the header, which is a number of seconds or a date.
+func retryAfter(header string) time.Duration {
+	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
+		return time.Duration(s * float64(time.Second))
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// kinds are the kinds of the reasons that answers give, and of the codes that
+// operations fail with: the latter are the former in capitals, and more.
+var kinds = map[string]op.Kind{
+	"notFound":                      op.NotFound,
+	"RESOURCE_NOT_FOUND":            op.NotFound,
+	"alreadyExists":                 op.AlreadyExists,
+	"RESOURCE_ALREADY_EXISTS":       op.AlreadyExists,
+	"authError":                     op.Unauthenticated,
+	"required":                      op.InvalidArgument, // of 401 it is the login that is; see kindOfCode
+	"forbidden":                     op.PermissionDenied,
+	"accessNotConfigured":           op.PermissionDenied,
+	"insufficientPermissions":       op.PermissionDenied,
+	"PERMISSIONS_ERROR":             op.PermissionDenied,
+	"quotaExceeded":                 op.QuotaExceeded,
+	"QUOTA_EXCEEDED":                op.QuotaExceeded,
+	"limitExceeded":                 op.QuotaExceeded,
+	"LIMIT_EXCEEDED":                op.QuotaExceeded,
+	"stockout":                      op.QuotaExceeded,
+	"IP_SPACE_EXHAUSTED":            op.QuotaExceeded,
+	"rateLimitExceeded":             op.RateLimited,
+	"userRateLimitExceeded":         op.RateLimited,
+	"concurrentLimitExceeded":       op.RateLimited,
+	"RATE_LIMIT_EXCEEDED":           op.RateLimited,
+	"resourceOperationRateExceeded": op.RateLimited,
+	"conditionNotMet":               op.Conflict,
+	"CONDITION_NOT_MET":             op.Conflict,
+	"resourceNotReady":              op.Conflict,
+	"RESOURCE_NOT_READY":            op.Conflict,
+	"backendError":                  op.Unavailable,
+	"internalError":                 op.Unavailable,
+	"INTERNAL_ERROR":                op.Unavailable,
+	"UNAVAILABLE":                   op.Unavailable,
+	"SERVICE_UNAVAILABLE":           op.Unavailable,
+	"TIMEOUT":                       op.Timeout,
+	"invalid":                       op.InvalidArgument,
+	"badRequest":                    op.InvalidArgument,
+	"invalidParameter":              op.InvalidArgument,
+	"INVALID_FIELD_VALUE":           op.InvalidArgument,
+	"INVALID_USAGE":                 op.InvalidArgument,
+	"wrongSubnetwork":               op.InvalidArgument,
+	"UNSUPPORTED_OPERATION":         op.Conflict,
+}
+
+// absent are the words in which an "invalid" says that what a field refers to is not there.
+var absent = regexp.MustCompile(`(?i)The referenced [\w ]*resource (cannot|could not) be found|with name '[^']*' does not exist|Unknown (zone|region)|was not found`)
+
+// kindOfCode is the kind of a reason or an operation's code; "" if none knows it.
+func kindOfCode(code, message string) op.Kind {
+	kind, known := kinds[code]
+	switch {
+	case (kind == op.InvalidArgument || !known) && absent.MatchString(message):
+		return op.NotFound
+	case code == "required" && strings.Contains(message, "Login"):
+		return op.Unauthenticated
+	case known:
+		return kind
+	}
+	upper := strings.ToUpper(code)
+	switch {
+	case strings.Contains(upper, "POOL_EXHAUSTED"): // ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS and its like
+		return op.QuotaExceeded
+	case strings.Contains(upper, "INUSEBYANOTHERRESOURCE"), strings.Contains(upper, "IN_USE_BY_ANOTHER_RESOURCE"), strings.Contains(upper, "RESOURCEINUSE"):
+		return op.Conflict
+	case strings.Contains(upper, "OPERATION_RATE_EXCEEDED"):
+		return op.RateLimited
+	}
+	return ""
+}
+
+// kindOfStatus is for answers without a reason that says more.
+func kindOfStatus(status int) op.Kind {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return op.RateLimited
+	case status == http.StatusNotImplemented:
+		return op.Unsupported
+	case status == http.StatusGatewayTimeout:
+		return op.Unavailable
+	case status >= 500:
+		return op.Unavailable
+	case status == http.StatusNotFound:
+		return op.NotFound
+	case status == http.StatusUnauthorized:
+		return op.Unauthenticated
+	case status == http.StatusForbidden:
+		return op.PermissionDenied
+	case status == http.StatusConflict || status == http.StatusPreconditionFailed:
+		return op.Conflict
+	}
+	return op.InvalidArgument
+}
+
+// kindOfFailure is for requests that were not answered, and for answers that cannot be read.
+func kindOfFailure(err error) op.Kind {
+	var network net.Error
+	var syntax *json.SyntaxError
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return op.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return op.Timeout
+	case errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return op.Unavailable
+	case errors.As(err, &syntax) || errors.As(err, &mistyped):
+		return op.Unavailable // no answer of Google's: a proxy's page, say
+	}
+	return op.Internal
+}

@@ -1,0 +1,33 @@
+// Package google is the drivers for Google Cloud: "gce", of the compute family.
+//
+// How a session is opened (session.go, credentials.go) and what an error means
+// (errors.go) is for all services; each file of the rest is one part of one
+// service. The SDK makes one attempt a request: retrying is the host's. Every
+// request goes through do, which makes its error an [op.Error].
+package google
+
+import (
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/compute"
+)
+
+// Providers returns the drivers of this package: "gce".
+func Providers() []*drivers.Provider {
+	return []*drivers.Provider{
+		drivers.New(drivers.Info{
+			Name:    "gce",
+			Family:  compute.Family,
+			Title:   "Google Compute Engine",
+			Website: "https://cloud.google.com/compute",
+			Doc:     sessionDoc + gceDoc,
+			Extras: map[string]any{
+				"create_node":      nodeExtra{},
+				"create_nodes":     nodeExtra{},
+				"create_volume":    volumeExtra{},
+				"create_network":   networkExtra{},
+				"create_subnet":    subnetExtra{},
+				"allocate_address": addressExtra{},
+			},
+		}, openGCE),
+	}
+}
