@@ -1,7 +1,7 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
-// family, and "s3", of the storage family.
+// family, "s3", of the storage family, and "alb", of the load balancers.
 //
-// The two share how a session is opened (session.go) and what an error means
+// They share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
 // makes one attempt a request: retrying is the host's. Every error of a request
 // is already an [op.Error] when the SDK hands it back, so that no call maps
@@ -11,10 +11,11 @@ package aws
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "ec2" and "s3".
+// Providers returns the drivers of this package: "ec2", "s3" and "alb".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -43,6 +44,14 @@ func Providers() []*drivers.Provider {
 				"put_object":    objectExtra{},
 			},
 		}, openS3),
+		drivers.New(drivers.Info{
+			Name:    "alb",
+			Family:  lb.Family,
+			Title:   "Amazon Application and Network Load Balancing",
+			Website: "https://aws.amazon.com/elasticloadbalancing/",
+			Doc:     sessionDoc + albDoc,
+			Extras:  map[string]any{"create_balancer": albExtra{}},
+		}, openALB),
 	}
 }
 
@@ -75,6 +84,18 @@ const ec2Doc = `## What to know
 - copy_image copies from the region source_location into the connection's. delete_image deletes the image's snapshots too.
 - A terminated node stays in the list for about an hour.
 - native calls any operation of EC2 by its name and with its arguments' names: ` + "`cloud.native(\"DescribeVpcEndpoints\", MaxResults = 20)`" + `.
+`
+
+const albDoc = `## What to know
+
+- A balancer is a load balancer with one listener and one target group: an application load balancer for http and https, a network load balancer for
+  tcp, tls and udp. Its id is the ARN. A load balancer with several listeners shows that of the lowest port.
+- destroy_balancer deletes the load balancer and the target group that was made for it, which has its name and the tag ` + "`cloudlark:balancer`" + `; target groups of others stay.
+- Members are addresses, nodes too: a node is a member by its first private address. A target group of another's with instances is shown, and cannot be added to.
+- Without subnets a balancer is in one subnet of each zone of the network, or of the default network; an application load balancer wants two zones at least.
+- algorithm is for http and https: round_robin, least_connections (least outstanding requests), random. A network load balancer always chooses by the connection's hash and shows source_hash.
+- A load balancer keeps its name. update_balancer cannot turn http into tcp, whose load balancers are others.
+- native calls any operation of Elastic Load Balancing (version 2): ` + "`cloud.native(\"DescribeRules\", ListenerArn = \"…\")`" + `.
 `
 
 const s3Doc = `## What to know

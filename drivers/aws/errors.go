@@ -93,7 +93,7 @@ var codes = []struct {
 	{op.NotFound, []string{"*.NotFound", "*NotFound", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
 	{op.AlreadyExists, []string{"*Duplicate*", "*AlreadyExists*", "*.AlreadyExists", "BucketAlreadyOwnedByYou"}},
 	{op.QuotaExceeded, []string{"*LimitExceeded*", "InsufficientInstanceCapacity", "Insufficient*Capacity", "InsufficientCapacity*", "InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity",
-		"InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientVolumeCapacity", "MaxSpotInstanceCountExceeded", "TooManyBuckets", "QuotaExceeded", "ServiceQuotaExceeded*"}},
+		"InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientVolumeCapacity", "MaxSpotInstanceCountExceeded", "TooManyBuckets", "TooMany*", "QuotaExceeded", "ServiceQuotaExceeded*"}},
 	{op.Unsupported, []string{"NotImplemented", "MethodNotAllowed", "UnsupportedArgument"}},
 	{op.Internal, []string{"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}},
 	{op.InvalidArgument, []string{"Invalid*", "Malformed*", "Missing*", "ValidationError", "ValidationException", "KeyTooLong*", "EntityTooLarge", "EntityTooSmall", "Unsupported",
