@@ -326,7 +326,7 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	subnets, vpc, err := d.subnets(ctx, in)
+	ids, vpc, err := subnets(ctx, d.ec2, in)
 	if err != nil {
 		return lb.Balancer{}, err
 	}
@@ -335,7 +335,7 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 		return lb.Balancer{}, err
 	}
 
-	request := &elb.CreateLoadBalancerInput{Name: &in.Name, Subnets: subnets, Type: types.LoadBalancerTypeEnumApplication, Tags: albTags(in.Tags),
+	request := &elb.CreateLoadBalancerInput{Name: &in.Name, Subnets: ids, Type: types.LoadBalancerTypeEnumApplication, Tags: albTags(in.Tags),
 		Scheme: types.LoadBalancerSchemeEnum(extra.Scheme), SecurityGroups: extra.SecurityGroups, IpAddressType: types.IpAddressType(extra.IPAddressType)}
 	if network {
 		request.Type = types.LoadBalancerTypeEnumNetwork
@@ -417,7 +417,7 @@ func albTags(tags map[string]string) []types.Tag {
 
 // subnets are where a balancer has its addresses, and their network: those that
 // are asked for, or one in each zone of the network, or of the default one.
-func (d *albDriver) subnets(ctx context.Context, in lb.CreateBalancer) (ids []string, vpc string, err error) {
+func subnets(ctx context.Context, client *ec2.Client, in lb.CreateBalancer) (ids []string, vpc string, err error) {
 	request := &ec2.DescribeSubnetsInput{SubnetIds: in.Subnets}
 	switch {
 	case len(in.Subnets) > 0:
@@ -428,7 +428,7 @@ func (d *albDriver) subnets(ctx context.Context, in lb.CreateBalancer) (ids []st
 	default:
 		request.Filters = []ec2types.Filter{{Name: aws.String("default-for-az"), Values: []string{"true"}}}
 	}
-	out, err := d.ec2.DescribeSubnets(ctx, request)
+	out, err := client.DescribeSubnets(ctx, request)
 	if err != nil {
 		return nil, "", err
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/cloudlark/cloudlark/drivers"
-	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/native"
@@ -19,15 +18,7 @@ func TestALBOnMoto(t *testing.T) {
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 		OnePage: []string{"balancer_list_members"}, // as Elastic Load Balancing documents of DescribeTargetHealth
 		Native:  native.Call{Operation: "DescribeAccountLimits"}, NativeChange: "CreateRule",
-		Node: func(t testing.TB) string {
-			conn := opener("ec2", config)(t, nil)
-			defer conn.Close()
-			n, err := drivers.Call[compute.Node](t.Context(), conn, compute.CreateNode{Name: "member", Size: "t3.micro", Image: "ami-03cf127a"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n.ID
-		},
+		Node: memberNode(config),
 	})
 }
 
@@ -79,7 +70,7 @@ func TestALBLeavesNothing(t *testing.T) {
 // defaultVPC is the network that a balancer without any is in.
 func defaultVPC(t *testing.T, conn *drivers.Conn) string {
 	t.Helper()
-	_, vpc, err := conn.Driver().(*albDriver).subnets(t.Context(), lb.CreateBalancer{})
+	_, vpc, err := subnets(t.Context(), conn.Driver().(*albDriver).ec2, lb.CreateBalancer{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,6 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
-// family, "s3", of the storage family, and "alb", of the load balancers.
+// family, "s3", of the storage family, and "alb" and "elb", of the load
+// balancers.
 //
 // They share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
@@ -15,7 +16,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "ec2", "s3" and "alb".
+// Providers returns the drivers of this package: "ec2", "s3", "alb" and "elb".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -52,6 +53,15 @@ func Providers() []*drivers.Provider {
 			Doc:     sessionDoc + albDoc,
 			Extras:  map[string]any{"create_balancer": albExtra{}},
 		}, openALB),
+		drivers.New(drivers.Info{
+			Name:    "elb",
+			Family:  lb.Family,
+			Title:   "Amazon Elastic Load Balancing, classic",
+			Website: "https://aws.amazon.com/elasticloadbalancing/",
+			Doc:     sessionDoc + elbDoc,
+			Extras:  map[string]any{"create_balancer": elbExtra{}},
+			Missing: map[string]string{"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb"},
+		}, openELB),
 	}
 }
 
@@ -96,6 +106,14 @@ const albDoc = `## What to know
 - algorithm is for http and https: round_robin, least_connections (least outstanding requests), random. A network load balancer always chooses by the connection's hash and shows source_hash.
 - A load balancer keeps its name. update_balancer cannot turn http into tcp, whose load balancers are others.
 - native calls any operation of Elastic Load Balancing (version 2): ` + "`cloud.native(\"DescribeRules\", ListenerArn = \"…\")`" + `.
+`
+
+const elbDoc = `## What to know
+
+- Classic load balancers are of the previous generation; for new ones use alb. A balancer's id is its name. It has one listener; one with several shows that of the lowest port.
+- Members are nodes. All of a balancer's have one port, which the first one says. Without a health check, a connection to that port is tried.
+- The algorithm is shown as round_robin and cannot be chosen: it is that for tcp and tls, and least outstanding requests for http and https.
+- A load balancer keeps its name. native calls any operation of Elastic Load Balancing (2012-06-01).
 `
 
 const s3Doc = `## What to know
