@@ -12,7 +12,6 @@ import (
 	"context"
 	"encoding/base64"
 	"iter"
-	"net/http"
 	"reflect"
 	"strings"
 	"time"
@@ -121,8 +120,9 @@ func REST(operation string, arguments map[string]any) (Request, error) {
 	return r, nil
 }
 
-var effects = map[string]op.Effect{http.MethodGet: op.Reads, http.MethodHead: op.Reads, http.MethodOptions: op.Reads, http.MethodPost: op.Creates,
-	http.MethodPut: op.Changes, http.MethodPatch: op.Changes, http.MethodDelete: op.Deletes}
+// Not by net/http's names: every guest would carry it along.
+var effects = map[string]op.Effect{"GET": op.Reads, "HEAD": op.Reads, "OPTIONS": op.Reads, "POST": op.Creates,
+	"PUT": op.Changes, "PATCH": op.Changes, "DELETE": op.Deletes}
 
 // RESTEffect is what an operation of the form "GET /path" does, by its method.
 func RESTEffect(operation string) op.Effect {
