@@ -125,7 +125,7 @@ func (s *Session) put(ctx context.Context, f File, sum string, size int64) error
 	if f.Sudo {
 		// On another file system a move is a copy: it gets there under another name first.
 		final = path.Join(path.Dir(f.Path), "."+path.Base(f.Path)+part)
-		finish = "mkdir -p " + Quote(plain(path.Dir(f.Path))) + " && cp " + Quote(temporary) + " " + Quote(plain(final)) + " && rm " + Quote(temporary) +
+		finish = "mkdir -p " + Quote(plain(path.Dir(f.Path))) + " && (umask 077 && cp " + Quote(temporary) + " " + Quote(plain(final)) + ") && rm " + Quote(temporary) +
 			" && chmod " + fmt.Sprintf("%04o ", f.mode()) + Quote(plain(final))
 	}
 	final = Quote(plain(final))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,11 +23,18 @@ import (
 // instances or addresses, and the contract wants both in one balancer. A node is
 // found again by its first private address.
 
-// member is a target as the contract has it; nodes are by address.
+// member is a target as the contract has it; nodes are by address. Targets of
+// balancers that others made may be instances, or balancers themselves.
 func member(balancer string, t types.TargetHealthDescription, nodes map[string]string) lb.Member {
-	ip, port := aws.ToString(t.Target.Id), int(aws.ToInt32(t.Target.Port))
-	m := lb.Member{Balancer: balancer, ID: memberID(ip, port), IP: ip, Port: port, Node: nodes[ip], Weight: 1, State: lb.Enabled, Health: lb.HealthUnknown,
+	id, port := aws.ToString(t.Target.Id), int(aws.ToInt32(t.Target.Port))
+	m := lb.Member{Balancer: balancer, ID: memberID(id, port), Port: port, Weight: 1, State: lb.Enabled, Health: lb.HealthUnknown,
 		Extra: extras(map[string]any{"availability_zone": aws.ToString(t.Target.AvailabilityZone)})}
+	switch {
+	case isAddress(id):
+		m.IP, m.Node = id, nodes[id]
+	case strings.HasPrefix(id, "i-"):
+		m.Node = id
+	}
 	if h := t.TargetHealth; h != nil {
 		m.Extra["target_health"] = string(h.State)
 		if h.Description != nil {
@@ -44,9 +52,13 @@ func member(balancer string, t types.TargetHealthDescription, nodes map[string]s
 	return m
 }
 
-func memberID(ip string, port int) string {
-	return netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(port)).String()
+func isAddress(id string) bool {
+	_, err := netip.ParseAddr(id)
+	return err == nil
 }
+
+// memberID is a target with its port: one address can be a member on several.
+func memberID(id string, port int) string { return net.JoinHostPort(id, strconv.Itoa(port)) }
 
 // health asks for a balancer's targets. One without a group has none.
 func (d *albDriver) health(ctx context.Context, w whole) ([]types.TargetHealthDescription, error) {
@@ -72,27 +84,17 @@ func (d *albDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListM
 		}
 		var ips []string
 		for _, t := range targets {
-			if _, err := netip.ParseAddr(aws.ToString(t.Target.Id)); err == nil {
-				ips = append(ips, aws.ToString(t.Target.Id))
+			if id := aws.ToString(t.Target.Id); isAddress(id) {
+				ips = append(ips, id)
 			}
 		}
 		nodes, err := d.nodes(ctx, aws.ToString(w.VpcId), ips)
 		if err != nil {
 			return nil, "", err
 		}
-		var members []lb.Member
-		for _, t := range targets {
-			if _, err := netip.ParseAddr(aws.ToString(t.Target.Id)); err == nil {
-				members = append(members, member(in.Balancer, t, nodes))
-				continue
-			}
-			// Another's balancer, whose targets are instances or another balancer.
-			m := member(in.Balancer, types.TargetHealthDescription{Target: &types.TargetDescription{Id: aws.String("0.0.0.0"), Port: t.Target.Port}, TargetHealth: t.TargetHealth}, nil)
-			m.IP, m.ID = "", fmt.Sprintf("%s:%d", aws.ToString(t.Target.Id), m.Port)
-			if strings.HasPrefix(aws.ToString(t.Target.Id), "i-") {
-				m.Node = aws.ToString(t.Target.Id)
-			}
-			members = append(members, m)
+		members := make([]lb.Member, len(targets))
+		for i, t := range targets {
+			members[i] = member(in.Balancer, t, nodes)
 		}
 		return members, "", nil
 	})
@@ -256,11 +258,11 @@ func (d *albDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDeta
 		return err
 	}
 	for _, t := range targets {
-		id := aws.ToString(t.Target.Id)
-		if id+":"+strconv.Itoa(int(aws.ToInt32(t.Target.Port))) != in.Member && "["+id+"]:"+strconv.Itoa(int(aws.ToInt32(t.Target.Port))) != in.Member {
+		m := member(in.Balancer, t, nil)
+		if m.ID != in.Member {
 			continue
 		}
-		if member(in.Balancer, types.TargetHealthDescription{Target: &types.TargetDescription{Id: aws.String("0.0.0.0")}, TargetHealth: t.TargetHealth}, nil).State == lb.Draining {
+		if m.State == lb.Draining { // it was done already
 			return nil
 		}
 		_, err := d.client.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: w.group.TargetGroupArn, Targets: []types.TargetDescription{*t.Target}})
