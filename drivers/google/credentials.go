@@ -37,6 +37,7 @@ type credentials struct {
 type account struct {
 	tokens  oauth2.TokenSource
 	project string // may be empty
+	json    []byte // of a file of credentials, if they are from one
 }
 
 func newCredentials(c sessionConfig, transport http.RoundTripper) *credentials {
@@ -108,7 +109,7 @@ func (s *credentials) look() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &account{tokens: c.TokenSource, project: c.ProjectID}
+	a := &account{tokens: c.TokenSource, project: c.ProjectID, json: c.JSON}
 	if s.config.Impersonate != "" {
 		client := &http.Client{Transport: &oauth2.Transport{Source: c.TokenSource, Base: s.client.Transport}, Timeout: s.client.Timeout}
 		a.tokens, err = impersonate.CredentialsTokenSource(ctx, impersonate.CredentialsConfig{TargetPrincipal: s.config.Impersonate, Scopes: []string{scope}},

@@ -53,3 +53,16 @@ changes answers with an operation, which is not waited for.
 - What is in a zone or region that cannot be reached makes a list fail, as leaving it out could mislead; with location, the others can be listed.
 - Calls return when Google has begun and what it made it from is there. What has no state to tell the rest, such as a network or a key, is waited for.
 `
+
+const gcsDoc = `## What to know
+
+- An etag is the object's generation, which changes with the body alone. Google's own etag is in ` + "`extra`" + `.
+- A body of more than 8 MiB is sent by a resumable upload, 8 MiB at a time, and becomes visible when the last has arrived.
+- Every body is checked with its CRC32C. Google can be told it beforehand for bodies of up to 8 MiB, and refuses damaged ones; of others it is compared afterwards, and an
+  object that was damaged is deleted again. Whole reads are verified; reads of a range are not, as Google keeps no checksum of a range.
+- What is kept with ` + "`content_encoding = \"gzip\"`" + ` is given as it is kept.
+- ` + "`presign_object`" + ` needs a service account's key, from a file: other credentials cannot sign. A URL works for at most seven days.
+- Google has no request that deletes many objects: ` + "`delete_objects`" + ` sends sixteen at a time.
+- Native operations are those of the [JSON API](https://cloud.google.com/storage/docs/json_api/v1) after ` + "`/storage/v1`" + `:
+  ` + "`store.native(\"GET /b/reports/iam\")`" + `.
+`

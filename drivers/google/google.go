@@ -1,4 +1,5 @@
-// Package google is the drivers for Google Cloud: "gce", of the compute family.
+// Package google is the drivers for Google Cloud: "gce", of the compute family,
+// and "gcs", of the storage family.
 //
 // How a session is opened (session.go, credentials.go) and what an error means
 // (errors.go) is for all services; each file of the rest is one part of one
@@ -9,9 +10,10 @@ package google
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "gce".
+// Providers returns the drivers of this package: "gce" and "gcs".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -29,5 +31,13 @@ func Providers() []*drivers.Provider {
 				"allocate_address": addressExtra{},
 			},
 		}, openGCE),
+		drivers.New(drivers.Info{
+			Name:    "gcs",
+			Family:  storage.Family,
+			Title:   "Google Cloud Storage",
+			Website: "https://cloud.google.com/storage",
+			Doc:     sessionDoc + gcsDoc,
+			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
+		}, openGCS),
 	}
 }
