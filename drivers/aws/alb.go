@@ -138,21 +138,22 @@ func (d *albDriver) complete(ctx context.Context, list []types.LoadBalancer) ([]
 		all[i] = whole{LoadBalancer: l, tags: map[string]string{}}
 		g.Go(func() error { return d.fill(ctx, &all[i]) })
 	}
-	for part := range slices.Chunk(all, 20) { // as many as describe_tags takes
+	for start := 0; start < len(list); start += 20 { // as many as describe_tags takes
+		part := list[start:min(start+20, len(list))]
 		g.Go(func() error {
 			in := &elb.DescribeTagsInput{}
-			for _, w := range part {
-				in.ResourceArns = append(in.ResourceArns, aws.ToString(w.LoadBalancerArn))
+			for _, l := range part {
+				in.ResourceArns = append(in.ResourceArns, aws.ToString(l.LoadBalancerArn))
 			}
 			out, err := d.client.DescribeTags(ctx, in)
 			if err != nil {
 				return err
 			}
 			for _, t := range out.TagDescriptions {
-				i := slices.IndexFunc(part, func(w whole) bool { return aws.ToString(w.LoadBalancerArn) == aws.ToString(t.ResourceArn) })
+				i := slices.Index(in.ResourceArns, aws.ToString(t.ResourceArn))
 				for _, tag := range t.Tags {
 					if i >= 0 {
-						part[i].tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+						all[start+i].tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 					}
 				}
 			}
