@@ -133,19 +133,7 @@ func TestDeploy(t *testing.T) {
 		Run{Command: Command{Line: "touch " + Quote(root+"/ran")}, Creates: root + "/ran"},
 		CloudInit{},
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := filepath.Join(home, ".ssh", "authorized_keys")
-	had, err := os.ReadFile(keys)
-	t.Cleanup(func() {
-		if err == nil {
-			_ = os.WriteFile(keys, had, 0o600)
-		} else {
-			_ = os.Remove(keys)
-		}
-	})
+	keys := filepath.Join(server.Dir, "home", ".ssh", "authorized_keys")
 	for round, want := range []bool{true, false} {
 		results, err := s.Deploy(t.Context(), steps...)
 		if err != nil {

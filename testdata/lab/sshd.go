@@ -19,7 +19,7 @@ type SSH struct {
 	Port int
 	User string
 
-	Dir      string   // where its files are, and the user's may be
+	Dir      string   // where its files are, and the user's may be; commands have Dir/home for HOME
 	HostKeys []string // its public keys, ed25519 first, in the form of authorized_keys
 	Keys     string   // the file that holds who is let in: authorized_keys
 }
@@ -72,7 +72,9 @@ var sshd = &server{
 	command: func(_ string, p *process) *exec.Cmd {
 		host, port, _ := net.SplitHostPort(p.addr)
 		config := []string{"ListenAddress " + host, "Port " + port, "AuthorizedKeysFile " + filepath.Join(p.dir, "authorized_keys"), "StrictModes no", "UsePAM no",
-			"PasswordAuthentication no", "PermitRootLogin yes", "PidFile none", "PrintMotd no", "UseDNS no", "MaxStartups 100", "Subsystem sftp internal-sftp"}
+			"PasswordAuthentication no", "PermitRootLogin yes", "PidFile none", "PrintMotd no", "UseDNS no", "MaxStartups 100", "Subsystem sftp internal-sftp",
+			"SetEnv HOME=" + filepath.Join(p.dir, "home")} // a test leaves the user's own files alone
+		_ = os.Mkdir(filepath.Join(p.dir, "home"), 0o700) // if not, commands say so
 		for _, kind := range sshKeys {
 			key := filepath.Join(p.dir, kind)
 			config = append(config, "HostKey "+key)
