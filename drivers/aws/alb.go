@@ -305,7 +305,7 @@ func behind(p lb.Protocol) types.ProtocolEnum {
 }
 
 func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_ lb.Balancer, err error) {
-	extra, err := extraOf[albExtra](in.Extra)
+	extra, err := op.Extra[albExtra](in.Extra)
 	if err != nil {
 		return lb.Balancer{}, err
 	}

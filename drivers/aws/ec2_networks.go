@@ -64,7 +64,7 @@ func (d *ec2Driver) ListNetworks(ctx context.Context, in compute.ListNetworks) i
 }
 
 func (d *ec2Driver) CreateNetwork(ctx context.Context, in compute.CreateNetwork) (compute.Network, error) {
-	extra, err := extraOf[networkExtra](in.Extra)
+	extra, err := op.Extra[networkExtra](in.Extra)
 	if err != nil {
 		return compute.Network{}, err
 	}
@@ -116,7 +116,7 @@ func (d *ec2Driver) ListSubnets(ctx context.Context, in compute.ListSubnets) ite
 }
 
 func (d *ec2Driver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (compute.Subnet, error) {
-	extra, err := extraOf[subnetExtra](in.Extra)
+	extra, err := op.Extra[subnetExtra](in.Extra)
 	if err != nil {
 		return compute.Subnet{}, err
 	}
@@ -370,7 +370,7 @@ func (d *ec2Driver) address(ctx context.Context, id string) (types.Address, erro
 }
 
 func (d *ec2Driver) AllocateAddress(ctx context.Context, in compute.AllocateAddress) (compute.Address, error) {
-	extra, err := extraOf[addressExtra](in.Extra)
+	extra, err := op.Extra[addressExtra](in.Extra)
 	if err != nil {
 		return compute.Address{}, err
 	}

@@ -222,7 +222,7 @@ func (d *ec2Driver) giveUp(ctx context.Context, launched []types.Instance, cause
 
 // launch is the request for count nodes.
 func (d *ec2Driver) launch(ctx context.Context, in compute.CreateNode, count int) (*ec2.RunInstancesInput, error) {
-	extra, err := extraOf[nodeExtra](in.Extra)
+	extra, err := op.Extra[nodeExtra](in.Extra)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (d *ec2Driver) GetVolume(ctx context.Context, in compute.GetVolume) (comput
 }
 
 func (d *ec2Driver) CreateVolume(ctx context.Context, in compute.CreateVolume) (compute.Volume, error) {
-	extra, err := extraOf[volumeExtra](in.Extra)
+	extra, err := op.Extra[volumeExtra](in.Extra)
 	switch {
 	case err != nil:
 		return compute.Volume{}, err

@@ -234,7 +234,7 @@ func instances(in lb.CreateBalancer) (list []types.Instance, port int, err error
 }
 
 func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_ lb.Balancer, err error) {
-	extra, err := extraOf[elbExtra](in.Extra)
+	extra, err := op.Extra[elbExtra](in.Extra)
 	if err != nil {
 		return lb.Balancer{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"reflect"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,15 +58,6 @@ type bucketExtra struct {
 	ACL             string `json:"acl,omitzero" help:"A canned ACL, as private."`
 	ObjectLock      bool   `json:"object_lock,omitzero" help:"Let objects be locked."`
 	ObjectOwnership string `json:"object_ownership,omitzero" help:"BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter."`
-}
-
-// extraOf decodes the argument extra; a name that is not E's is an error.
-func extraOf[E any](extra map[string]any) (E, error) {
-	v, err := op.TypeOf(reflect.TypeFor[E]()).Decode(extra, nil)
-	if err != nil {
-		return *new(E), op.Errorf(op.InvalidArgument, "extra: %s", op.AsError(err).Message)
-	}
-	return v.(E), nil
 }
 
 var (
@@ -128,7 +118,7 @@ func (d *s3Driver) GetBucket(ctx context.Context, in storage.GetBucket) (storage
 }
 
 func (d *s3Driver) CreateBucket(ctx context.Context, in storage.CreateBucket) (storage.Bucket, error) {
-	extra, err := extraOf[bucketExtra](in.Extra)
+	extra, err := op.Extra[bucketExtra](in.Extra)
 	if err != nil {
 		return storage.Bucket{}, err
 	}

@@ -75,7 +75,7 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	}
 	u := &upload{s3Driver: d, in: in, body: in.Body}
 	var err error
-	if u.extra, err = extraOf[objectExtra](in.Extra); err != nil {
+	if u.extra, err = op.Extra[objectExtra](in.Extra); err != nil {
 		return storage.Object{}, err
 	}
 	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {

@@ -67,7 +67,7 @@ func (d *gceDriver) ListAddresses(ctx context.Context, in compute.ListAddresses)
 
 // AllocateAddress labels the address in a second step: the first takes no labels.
 func (d *gceDriver) AllocateAddress(ctx context.Context, in compute.AllocateAddress) (compute.Address, error) {
-	extra, err := extraOf[addressExtra](in.Extra)
+	extra, err := op.Extra[addressExtra](in.Extra)
 	if err != nil {
 		return compute.Address{}, err
 	}

@@ -104,7 +104,7 @@ type bucketExtra struct {
 }
 
 func (d *gcsDriver) CreateBucket(ctx context.Context, in storage.CreateBucket) (storage.Bucket, error) {
-	extra, err := extraOf[bucketExtra](in.Extra)
+	extra, err := op.Extra[bucketExtra](in.Extra)
 	if err != nil {
 		return storage.Bucket{}, err
 	}

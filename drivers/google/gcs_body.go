@@ -44,7 +44,7 @@ func (d *gcsDriver) PutObject(ctx context.Context, in storage.PutObject) (storag
 	if err := known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
 	}
-	extra, err := extraOf[objectExtra](in.Extra)
+	extra, err := op.Extra[objectExtra](in.Extra)
 	if err != nil {
 		return storage.Object{}, err
 	}

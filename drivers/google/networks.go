@@ -98,7 +98,7 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 	if err := named("a network", in.Name); err != nil {
 		return compute.Network{}, err
 	}
-	extra, err := extraOf[networkExtra](in.Extra)
+	extra, err := op.Extra[networkExtra](in.Extra)
 	switch {
 	case err != nil:
 		return compute.Network{}, err
@@ -218,7 +218,7 @@ func (d *gceDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (
 	if err := named("a subnet", in.Name); err != nil {
 		return compute.Subnet{}, err
 	}
-	extra, err := extraOf[subnetExtra](in.Extra)
+	extra, err := op.Extra[subnetExtra](in.Extra)
 	if err != nil {
 		return compute.Subnet{}, err
 	}

@@ -37,7 +37,7 @@ func (d *gceDriver) CreateNode(ctx context.Context, in compute.CreateNode) (comp
 	if err := named("a node", in.Name); err != nil {
 		return compute.Node{}, err
 	}
-	extra, err := extraOf[nodeExtra](in.Extra)
+	extra, err := op.Extra[nodeExtra](in.Extra)
 	if err != nil {
 		return compute.Node{}, err
 	}
@@ -87,7 +87,7 @@ func (d *gceDriver) CreateNodes(ctx context.Context, in compute.CreateNodes) ([]
 	if err := named("a node", fmt.Sprintf("%s-%d", in.Name, in.Count)); err != nil {
 		return nil, err
 	}
-	extra, err := extraOf[nodeExtra](in.Extra)
+	extra, err := op.Extra[nodeExtra](in.Extra)
 	switch {
 	case err != nil:
 		return nil, err

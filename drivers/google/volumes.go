@@ -128,7 +128,7 @@ func (d *gceDriver) CreateVolume(ctx context.Context, in compute.CreateVolume) (
 	if err := named("a volume", in.Name); err != nil {
 		return compute.Volume{}, err
 	}
-	extra, err := extraOf[volumeExtra](in.Extra)
+	extra, err := op.Extra[volumeExtra](in.Extra)
 	switch {
 	case err != nil:
 		return compute.Volume{}, err

@@ -580,3 +580,13 @@ func ParseDuration(text string) (time.Duration, error) {
 	}
 	return total, nil
 }
+
+// Extra decodes the argument extra of an operation into the struct that a driver
+// says it takes there; a name that is not E's is an error.
+func Extra[E any](extra map[string]any) (E, error) {
+	v, err := TypeOf(reflect.TypeFor[E]()).Decode(extra, nil)
+	if err != nil {
+		return *new(E), Errorf(InvalidArgument, "extra: %s", AsError(err).Message)
+	}
+	return v.(E), nil
+}
