@@ -118,3 +118,24 @@ func motoS3Deviations() map[string]string {
 	}
 	return m
 }
+
+// compatible is the configuration of a dialect's driver for a server of the lab.
+func compatible(s lab.S3) map[string]any {
+	return map[string]any{"endpoint": s.Endpoint, "access_key_id": s.AccessKey, "secret_access_key": s.SecretKey}
+}
+
+func TestCeph(t *testing.T) {
+	drivertest.Storage(t, drivertest.Harness{
+		Open:       opener("ceph", compatible(lab.Ceph(t))),
+		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		Native: native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
+	})
+}
+
+func TestMinIO(t *testing.T) {
+	drivertest.Storage(t, drivertest.Harness{
+		Open:       opener("minio", compatible(lab.MinIO(t))),
+		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		Native: native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
+	})
+}

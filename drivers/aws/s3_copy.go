@@ -52,7 +52,10 @@ func (c *copying) do(ctx context.Context, metadata map[string]string, contentTyp
 	if err := known(c.toBucket, c.toName); err != nil {
 		return storage.Object{}, err
 	}
-	var err error
+	err := c.writable(c.toName)
+	if err != nil {
+		return storage.Object{}, err
+	}
 	if c.source, err = c.head(ctx, c.bucket, c.name); err != nil {
 		return storage.Object{}, err
 	}

@@ -38,6 +38,14 @@ func possible(name string) error {
 	return nil
 }
 
+// writable answers for names that an object can have, and cannot be given here.
+func (d *s3Driver) writable(name string) error {
+	if d.xmlNames && strings.ContainsFunc(name, func(r rune) bool { return notXML(r) && !strings.ContainsRune("\t\n\r\x7f", r) }) {
+		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name here: the service could not list it", name)
+	}
+	return nil
+}
+
 func (d *s3Driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.Seq2[storage.Object, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]storage.Object, string, error) {
 		if err := knownBucket(in.Bucket); err != nil {

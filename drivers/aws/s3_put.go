@@ -67,6 +67,9 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if err := known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
 	}
+	if err := d.writable(in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	if in.Size != nil && *in.Size < 0 {
 		return storage.Object{}, op.Errorf(op.InvalidArgument, "size is %d: it cannot be negative", *in.Size)
 	}
@@ -85,6 +88,9 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if err != nil {
 		return storage.Object{}, err
 	}
+	if err := d.absent(ctx, in); err != nil {
+		return storage.Object{}, err
+	}
 	var o storage.Object
 	if int64(len(first)) < u.size(0) {
 		o, err = u.single(ctx, first)
@@ -95,6 +101,21 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 		return o, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
 	}
 	return o, err
+}
+
+// absent looks whether an object may be written, for services that do not.
+func (d *s3Driver) absent(ctx context.Context, in storage.PutObject) error {
+	if !in.IfAbsent || !d.checkAbsent {
+		return nil
+	}
+	_, err := d.head(ctx, in.Bucket, in.Name)
+	switch {
+	case err == nil:
+		return op.Errorf(op.AlreadyExists, "the object %s exists already", in.Name)
+	case op.KindOf(err) == op.NotFound:
+		return nil
+	}
+	return err
 }
 
 // size is how much part i holds at most.
