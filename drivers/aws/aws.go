@@ -42,8 +42,9 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/s3/",
 			Doc:     sessionDoc + s3Doc + objectsDoc,
 			Extras: map[string]any{
-				"create_bucket": bucketExtra{},
-				"put_object":    objectExtra{},
+				"create_bucket":           bucketExtra{},
+				"put_object":              objectExtra{},
+				"create_multipart_upload": objectExtra{},
 			},
 		}, openS3),
 		drivers.New(drivers.Info{
@@ -121,13 +122,16 @@ const s3Doc = `## What to know
 
 - For a compatible server without a driver of its own name set ` + "`endpoint`" + `; buckets are then part of the path, unless
   ` + "`path_style = false`" + `. A region is needed there too: most take ` + "`us-east-1`" + `.
-- Every body is sent with its CRC32C. Whole reads are verified against the checksum that S3 keeps.
+- Every body is sent with its CRC32C, which the signature covers, and over a connection that others can read by its SHA-256 too. A service that heeds no CRC32C wants
+  ` + "`sign_body = true`" + `.
 - A bucket is used through a connection of its own region.
 `
 
 // objectsDoc is what there is to know of every service that speaks S3.
 const objectsDoc = `- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
   of an upload that fails are deleted.
+- create_multipart_upload and upload_part write an object in parts of 5 MiB and more that another process can go on with. What of them is neither completed nor aborted costs
+  money: list_multipart_uploads finds it. A part from a file is read twice, any other is held in memory.
 - Whole reads are verified against the checksum that the service keeps, or against the MD5 in the ETag where it is one;
   reads of a range are not, as there is no checksum of a range.
 - delete_object succeeds for a name that is not there: the service does not tell.

@@ -46,16 +46,21 @@ type quirks struct {
 	// is where the service says.
 	foreign bool
 
-	// signBody: the service compares a body with the SHA-256 that it is signed
-	// with, and with no other checksum; so it is always signed.
+	// signBody: a body is signed by its SHA-256, since the service compares it with
+	// no other checksum, or others could change it on its way.
 	signBody bool
 
 	// noChecksums: the service refuses requests that have S3's checksums.
 	noChecksums bool
 
-	// xmlNames: the service's lists are no XML where a name, or the beginning of
-	// one that is asked for, has characters that XML does not.
-	xmlNames bool
+	// unusable says why an object cannot have a name, "" if it can.
+	unusable func(name string) string
+
+	// encodes: names in a list of uploads are encoded, and it does not say so.
+	encodes bool
+
+	// allUploads: uploads are listed all or none; the driver chooses among them.
+	allUploads bool
 
 	// checkAbsent: the service does not look, or not always, whether there is an
 	// object already; so the driver does, before it sends one.
@@ -70,10 +75,11 @@ var (
 	cephDialect = dialect{
 		name: "ceph", title: "Ceph Object Gateway", website: "https://docs.ceph.com/en/latest/radosgw/s3/",
 		region: "us-east-1", pathStyle: true,
-		quirks: quirks{foreign: true, signBody: true, xmlNames: true, checkAbsent: true},
+		quirks: quirks{foreign: true, signBody: true, unusable: notListed, encodes: true, checkAbsent: true},
 		doc: `- A location is a zone group, or a zone group and a placement rule, as ` + "`default:archive`" + `. Any region will do: it is only what requests are signed for.
 - Ceph before Squid keeps no checksum of an object that was uploaded in parts: a body is compared with its SHA-256 on its way in, and not on its way out.
 - if_absent of a body of more than 8 MiB is looked into before its parts are put together, since Ceph itself does not look then: of two such writers at once, both may succeed.
+- An upload can be completed of all its parts, not of some.
 - Names with control characters other than line breaks and tabs are refused: the gateway could not list them.
 - The gateway speaks Swift too: that is the driver ` + "`swift`, with `auth_url = \"https://gateway/auth/v1.0\"`" + `.
 `,
@@ -82,9 +88,11 @@ var (
 		name: "minio", title: "MinIO", website: "https://min.io/",
 		region: "us-east-1", pathStyle: true,
 		keys:   []keyVars{{"MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}, {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"}},
-		quirks: quirks{foreign: true},
+		quirks: quirks{foreign: true, unusable: leadingSlash, allUploads: true},
 		doc: `- ` + "`alias`" + ` is a name of MinIO's own client mc, which has the endpoint and the keys: in its file ` + "`~/.mc/config.json`, or in `MC_HOST_name`" + `.
-- A name is a path to MinIO: it refuses names with ` + "`//`, `.` or `..`" + ` in them, and of the objects ` + "`a` and `a/b`" + ` there can only be one.
+- A name is a path to MinIO: names that begin with a slash, or have ` + "`//`, `.` or `..`" + ` between their slashes, are refused.
+- Of the objects ` + "`a` and `a/b`, lists show `a`" + ` alone: MinIO keeps both, and shows the second when the first is gone.
+- list_multipart_uploads gives what the server remembers: MinIO lists no uploads from before it was started.
 - All buckets are where the server is. Give region where the server has one of its own.
 `,
 	}
@@ -175,7 +183,7 @@ func (d *dialect) info() drivers.Info {
 		doc += "    endpoint = \"https://objects.example.com\"\n"
 	}
 	return drivers.Info{Name: d.name, Family: storage.Family, Title: d.title, Website: d.website, Doc: doc + "\n## What to know\n\n" + d.doc + objectsDoc,
-		Extras: map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}}}
+		Extras: map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}}}
 }
 
 func openR2(ctx context.Context, c r2Config) (*s3Driver, error) {
@@ -221,7 +229,9 @@ func (d *dialect) open(ctx context.Context, c compatibleConfig) (*s3Driver, erro
 	if d.noChecksums {
 		cfg.APIOptions = append(cfg.APIOptions, dropChecksums)
 	}
-	return newS3(sessionOf(cfg, c.PageSize), pathStyle, d.quirks), nil
+	q := d.quirks
+	q.signBody = q.signBody || !private(&endpoint)
+	return newS3(sessionOf(cfg, c.PageSize), pathStyle, q), nil
 }
 
 // shared is the profile that is named, or nothing: Amazon's own default is not
@@ -267,6 +277,23 @@ func (d *dialect) credentials(c compatibleConfig, shared config.SharedConfig) aw
 		return aws.Credentials{}, op.Errorf(op.Unauthenticated, "there are no credentials for %s: set %s and %s, or give access_key_id and secret_access_key, or profile",
 			d.title, vars[0].id, vars[0].secret)
 	})
+}
+
+// notListed: a list is no XML where a name, or the beginning of one that is asked
+// for, has characters that XML does not.
+func notListed(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return notXML(r) && !strings.ContainsRune("\t\n\r\x7f", r) }) {
+		return "the service could not list it"
+	}
+	return ""
+}
+
+// leadingSlash: the service would drop it.
+func leadingSlash(name string) string {
+	if strings.HasPrefix(name, "/") {
+		return "the service drops a slash at its beginning"
+	}
+	return ""
 }
 
 // dropChecksums takes S3's checksums from requests before they are signed.

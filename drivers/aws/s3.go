@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -18,6 +21,7 @@ import (
 type s3Config struct {
 	sessionConfig
 	PathStyle *bool `json:"path_style,omitzero" help:"Put buckets into the path, not the host name; so if endpoint is given, unless this is False."`
+	SignBody  *bool `json:"sign_body,omitzero" help:"Sign bodies by their SHA-256, beside the CRC-32C that is always sent: for services that heed no other checksum. So over plain HTTP to another machine, unless this is False."`
 }
 
 // s3Driver is the driver "s3".
@@ -26,6 +30,7 @@ type s3Driver struct {
 	client    *s3.Client
 	presigner *s3.PresignClient
 	pathStyle bool
+	bodies    func(*s3.Options) // of requests whose body has a checksum of its own
 	quirks
 
 	// Constants, but for tests.
@@ -42,7 +47,11 @@ func openS3(ctx context.Context, c s3Config) (*s3Driver, error) {
 	if c.PathStyle != nil {
 		pathStyle = *c.PathStyle
 	}
-	return newS3(s, pathStyle, quirks{}), nil
+	sign := !private(s.config.BaseEndpoint)
+	if c.SignBody != nil {
+		sign = *c.SignBody
+	}
+	return newS3(s, pathStyle, quirks{signBody: sign}), nil
 }
 
 func newS3(s *session, pathStyle bool, q quirks) *s3Driver {
@@ -55,8 +64,27 @@ func newS3(s *session, pathStyle bool, q quirks) *s3Driver {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
-	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle, quirks: q,
+	bodies := func(*s3.Options) {}
+	if !q.signBody {
+		bodies = s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
+	}
+	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle, bodies: bodies, quirks: q,
 		partSize: partSize, copyLimit: copyLimit, copyPart: copyPart}
+}
+
+// private reports whether nobody else can reach into a connection to the
+// endpoint: it is encrypted, or stays on this machine. A body is safe then with a
+// checksum in its signed headers, without being hashed for the signature too.
+func private(endpoint *string) bool {
+	if endpoint == nil {
+		return true
+	}
+	u, err := url.Parse(*endpoint)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // bucketExtra is what create_bucket takes beyond the contract.

@@ -22,52 +22,74 @@ import (
 // An AzureBlobs is a blob service of Azure's, with the key of its one account.
 type AzureBlobs struct {
 	Endpoint     string // the account is part of its path
+	Addr         string // where it listens
 	Account, Key string
-	Certificate  string // the file of the certificate that it shows: nobody else vouches for it
+	Certificate  string // the file of the certificate that it shows over https: nobody else vouches for it
 }
 
-// Azurite starts Microsoft's emulator of Azure Storage: its blobs, over https. It
-// takes the account's key, signatures made with it, and bearer tokens, of which it
-// looks at the claims and not at the signature.
+// Azurite starts Microsoft's emulator of Azure Storage: its blobs. It takes the
+// account's key, and signatures made with it.
 func Azurite(t testing.TB) AzureBlobs {
 	t.Helper()
 	p := azurite.start(t)
-	return AzureBlobs{Endpoint: "https://" + p.addr + "/" + azuriteAccount, Account: azuriteAccount, Key: azuriteKey(p), Certificate: filepath.Join(p.dir, "cert.pem")}
+	return AzureBlobs{Endpoint: "http://" + p.addr + "/" + azuriteAccount, Addr: p.addr, Account: azuriteAccount, Key: azuriteKey(p)}
 }
 
-const azuriteAccount = "lab"
+// AzuriteTLS starts Azurite over https, where it shows a certificate for
+// lab.blob.core.windows.net, whose name says the account. It takes bearer tokens
+// too, of which it looks at the claims and not at the signature.
+func AzuriteTLS(t testing.TB) AzureBlobs {
+	t.Helper()
+	p := azuriteTLS.start(t)
+	return AzureBlobs{Endpoint: "https://" + azuriteHost, Addr: p.addr, Account: azuriteAccount, Key: azuriteKey(p), Certificate: filepath.Join(p.dir, "cert.pem")}
+}
+
+const (
+	azuriteAccount = "lab"
+	azuriteHost    = azuriteAccount + ".blob.core.windows.net"
+)
 
 func azuriteKey(p *process) string { return base64.StdEncoding.EncodeToString([]byte(p.secret)) }
 
-var azurite = &server{
-	name:    "azurite",
-	version: "3.35.0", // newer ones want newer Nodes than Debian's
+var (
+	azurite    = azuriteOver("http")
+	azuriteTLS = azuriteOver("https")
+)
 
-	install: func(home string) error {
-		if err := apt(home, "npm", "nodejs", "npm"); err != nil {
-			return err
-		}
-		return run(home, nil, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "azurite@3.35.0")
-	},
+func azuriteOver(scheme string) *server {
+	return &server{
+		name:    "azurite",
+		version: "3.35.0", // newer ones want newer Nodes than Debian's
 
-	command: func(home string, p *process) *exec.Cmd {
-		host, port, _ := net.SplitHostPort(p.addr)
-		cert, key := filepath.Join(p.dir, "cert.pem"), filepath.Join(p.dir, "key.pem")
-		_ = selfSigned(host, cert, key) // if not, the server says so
-		cmd := exec.Command("node", filepath.Join(home, "node_modules", "azurite", "dist", "src", "blob", "main.js"),
-			"--blobHost", host, "--blobPort", port, "--location", p.dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--disableProductStyleUrl",
-			"--oauth", "basic", "--cert", cert, "--key", key)
-		cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+azuriteAccount+":"+azuriteKey(p))
-		return cmd
-	},
+		install: func(home string) error {
+			if err := apt(home, "npm", "nodejs", "npm"); err != nil {
+				return err
+			}
+			return run(home, nil, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "azurite@3.35.0")
+		},
 
-	// It says this when the port is its own.
-	ready: func(p *process) error {
-		if !strings.Contains(string(p.log()), "successfully listens on https://"+p.addr) {
-			return errors.New("it has not said that it runs")
-		}
-		return nil
-	},
+		command: func(home string, p *process) *exec.Cmd {
+			host, port, _ := net.SplitHostPort(p.addr)
+			cmd := exec.Command("node", filepath.Join(home, "node_modules", "azurite", "dist", "src", "blob", "main.js"),
+				"--blobHost", host, "--blobPort", port, "--location", p.dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+				"--loose") // or it refuses what it does not know: CRC-64s
+			if scheme == "https" {
+				cert, key := filepath.Join(p.dir, "cert.pem"), filepath.Join(p.dir, "key.pem")
+				_ = selfSigned(azuriteHost, cert, key) // if not, the server says so
+				cmd.Args = append(cmd.Args, "--oauth", "basic", "--cert", cert, "--key", key)
+			}
+			cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+azuriteAccount+":"+azuriteKey(p))
+			return cmd
+		},
+
+		// It says this when the port is its own.
+		ready: func(p *process) error {
+			if !strings.Contains(string(p.log()), "successfully listens on "+scheme+"://"+p.addr) {
+				return errors.New("it has not said that it runs")
+			}
+			return nil
+		},
+	}
 }
 
 // selfSigned writes a certificate for a host, which vouches for itself, and its key.
@@ -76,7 +98,7 @@ func selfSigned(host, certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "lab"}, IPAddresses: []net.IP{net.ParseIP(host)},
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "lab"}, DNSNames: []string{host},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
