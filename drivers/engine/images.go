@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"io"
 	"iter"
 	"slices"
@@ -34,6 +36,10 @@ func (d *Driver) ListImages(ctx context.Context, in container.ListImages) iter.S
 		}
 		return all, "", nil
 	})
+}
+
+func (d *Driver) GetImage(ctx context.Context, in container.GetImage) (container.Image, error) {
+	return d.image(ctx, in.Image)
 }
 
 func (d *Driver) PullImage(ctx context.Context, in container.PullImage) (container.Image, error) {
@@ -139,6 +145,92 @@ func isImage(id string) error {
 		return op.Errorf(op.NotFound, "no such image: %q is neither an id nor a name", id)
 	}
 	return nil
+}
+
+// PushImage sends an image. The daemon sends by name alone, so a name to send it
+// under is given to it first, and taken away again when it cannot be sent.
+func (d *Driver) PushImage(ctx context.Context, in container.PushImage) (container.Image, error) {
+	var none container.Image
+	i, err := d.image(ctx, in.Image)
+	if err != nil {
+		return none, err
+	}
+	ref, err := named(cmp.Or(in.To, i.Name))
+	if err != nil {
+		return none, err
+	}
+	if _, byDigest := ref.(reference.Digested); byDigest {
+		return none, op.Errorf(op.InvalidArgument, "%s names an image by its digest, which cannot be chosen: give a name and tag to send it under with to", ref)
+	}
+	auth, err := d.credentials(ctx, ref)
+	if err != nil {
+		return none, err
+	}
+	if in.To != "" {
+		before, err := d.image(ctx, ref.String())
+		if err != nil && op.KindOf(err) != op.NotFound {
+			return none, err
+		}
+		if err := d.tag(ctx, i.ID, ref.String()); err != nil {
+			return none, err
+		}
+		pushed, err := d.push(ctx, ref, auth)
+		if err != nil && before.ID != i.ID {
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			back := d.untag(undo, ref.String(), before.ID)
+			if back != nil {
+				e := *op.AsError(err)
+				e.Message += "; and the name " + ref.String() + " is still that of the image here: " + op.AsError(back).Message
+				return none, &e
+			}
+		}
+		return pushed, err
+	}
+	return d.push(ctx, ref, auth)
+}
+
+func (d *Driver) tag(ctx context.Context, id, name string) error {
+	_, err := ask(ctx, d.api.ImageTag, client.ImageTagOptions{Source: id, Target: name})
+	return err
+}
+
+// untag gives a name back to the image that had it, or to none.
+func (d *Driver) untag(ctx context.Context, name, before string) error {
+	if before != "" {
+		return d.tag(ctx, before, name)
+	}
+	return d.DeleteImage(ctx, container.DeleteImage{Image: name})
+}
+
+// push sends an image to its registry; the last that the daemon tells is the digest there.
+func (d *Driver) push(ctx context.Context, ref reference.Named, auth string) (container.Image, error) {
+	digest, err := ask(ctx, func(ctx context.Context, o client.ImagePushOptions) (digest string, err error) {
+		answer, err := d.api.ImagePush(ctx, ref.String(), o)
+		if err != nil {
+			return "", err
+		}
+		defer answer.Close()
+		for m, err := range answer.JSONMessages(ctx) {
+			if err != nil {
+				return "", err
+			}
+			if m.Error != nil {
+				return "", m.Error
+			}
+			var aux struct{ Digest string }
+			if m.Aux != nil && json.Unmarshal(*m.Aux, &aux) == nil && aux.Digest != "" {
+				digest = aux.Digest
+			}
+		}
+		return digest, nil
+	}, client.ImagePushOptions{RegistryAuth: auth})
+	if err != nil {
+		return container.Image{}, err
+	}
+	i, err := d.image(ctx, ref.String())
+	i.Digest = cmp.Or(digest, i.Digest)
+	return i, err
 }
 
 func (d *Driver) DeleteImage(ctx context.Context, in container.DeleteImage) error {

@@ -10,6 +10,8 @@ func Missing() map[string]string {
 		"get_cluster":       clusters,
 		"create_cluster":    clusters,
 		"destroy_cluster":   clusters,
+		"scale_container":   "a Docker daemon runs one container of a name, and keeps no number running",
+		"copy_image":        "a daemon copies by pull_image and push_image; from registry to registry the driver oci does",
 		"list_repositories": registries,
 		"list_tags":         registries,
 	}
