@@ -102,7 +102,7 @@ func named(name string) (reference.Named, error) {
 }
 
 // credentials are what the daemon is to show to an image's registry, in the form
-// of the API's header; "" if there are none.
+// of the API's header. Older daemons insist on one, be there credentials or not.
 func (d *Driver) credentials(ctx context.Context, ref reference.Named) (string, error) {
 	host := reference.Domain(ref)
 	a, err := registry.Resolve(ctx, d.keychain, host)
@@ -110,10 +110,9 @@ func (d *Driver) credentials(ctx context.Context, ref reference.Named) (string, 
 		return "", err
 	}
 	c := hub.AuthConfig{Username: a.Username, Password: a.Password, Auth: a.Auth, IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}
-	if c == (hub.AuthConfig{}) {
-		return "", nil
+	if c != (hub.AuthConfig{}) {
+		c.ServerAddress = host
 	}
-	c.ServerAddress = host
 	return authconfig.Encode(c)
 }
 
