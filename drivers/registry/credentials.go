@@ -43,7 +43,7 @@ func (c Credentials) Check() error {
 		return op.Errorf(op.InvalidArgument, "username and password go together: give both or neither")
 	}
 	if c.Username != "" && c.Registry == "" {
-		return op.Errorf(op.InvalidArgument, "username and password are shown to one registry alone: say which with registry = \"registry.example:5000\"")
+		return op.Errorf(op.InvalidArgument, "username and password are for one registry: say which")
 	}
 	return nil
 }
