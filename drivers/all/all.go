@@ -10,6 +10,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -18,7 +19,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
 		aws.Providers(),
 		google.Providers(),
 	)
