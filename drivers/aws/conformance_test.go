@@ -95,6 +95,7 @@ func TestS3OnVersity(t *testing.T) {
 			"names/null":            "a name with a NUL, which no file has, is a 500 InternalError; S3 takes any UTF-8",
 			"names/control":         "list_objects ignores EncodingType for names and so loses U+0001; S3 documents that it encodes Key with encoding-type=url",
 			"objects/overwrite":     "PutObject leaves the metadata of the object that it replaces; S3 replaces objects whole",
+			"uploads/list/paging":   "refuses the upload-id-marker that it gave itself, as it looks for it behind the key-marker; S3 documents that the two go together",
 			"concurrent/one_object": "the body and the checksum beside it are not written in one step; S3 documents that a PUT is atomic",
 		},
 	})
