@@ -97,7 +97,7 @@ func membersOf(tx *txn, balancer string) iter.Seq2[string, memberRecord] {
 func (d lbDriver) ListBalancers(ctx context.Context, in lb.ListBalancers) iter.Seq2[lb.Balancer, error] {
 	return list(ctx, d.driver, balancers, func(tx *txn, now time.Time, b balancerRecord) (lb.Balancer, bool) {
 		b = b.settled(now)
-		return b.show(), is(in.Name, b.Name) && is(in.State, b.State) && tagged(b.Tags, in.Tags)
+		return d.shown(b), is(in.Name, b.Name) && is(in.State, b.State) && tagged(b.Tags, in.Tags)
 	})
 }
 
@@ -107,7 +107,21 @@ func (d lbDriver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb.Balanc
 
 func (d lbDriver) showBalancer(tx *txn, now time.Time, id string) (lb.Balancer, error) {
 	b, err := d.balancer(tx, now, id)
-	return b.show(), err
+	return d.shown(b), err
+}
+
+// shown is the balancer, where it really listens if it does.
+func (d lbDriver) shown(b balancerRecord) lb.Balancer {
+	out := b.show()
+	d.live.showBalancer(&out)
+	return out
+}
+
+// shownMember is the member, with what the check found if there is one.
+func (d lbDriver) shownMember(tx *txn, now time.Time, m memberRecord) lb.Member {
+	out := m.show(tx, now)
+	d.live.showMember(&out)
+	return out
 }
 
 // protocols and algorithms are what balancers can do here.
@@ -116,13 +130,21 @@ var (
 	algorithms = [...]lb.Algorithm{lb.RoundRobin, lb.LeastConnections, lb.Random, lb.SourceHash, lb.WeightedRoundRobin, lb.WeightedLeastConnections}
 )
 
+// protocols are what balancers can speak: those that really listen know no udp.
+func (d lbDriver) protocols() []lb.Protocol {
+	if d.live != nil {
+		return protocols[:4]
+	}
+	return protocols[:]
+}
+
 // check reports what is wrong with a balancer as it is to be.
 func (d lbDriver) check(tx *txn, b lb.Balancer) error {
 	encrypted := b.Protocol == lb.HTTPS || b.Protocol == lb.TLS
 	switch {
 	case b.Port < 1 || b.Port > 65535:
 		return invalid("port is from 1 to 65535, not %d", b.Port)
-	case !slices.Contains(protocols[:], b.Protocol):
+	case !slices.Contains(d.protocols(), b.Protocol):
 		return invalid("protocol: balancers here do not speak %q", b.Protocol)
 	case !slices.Contains(algorithms[:], b.Algorithm):
 		return invalid("algorithm: balancers here do not have %q: see list_supported_algorithms", b.Algorithm)
@@ -272,7 +294,7 @@ func (d lbDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMem
 						next = key
 						return nil
 					default:
-						items = append(items, m.show(tx, now))
+						items = append(items, d.shownMember(tx, now, m))
 					}
 				}
 				return nil
@@ -349,7 +371,7 @@ func (d lbDriver) member(tx *txn, now time.Time, balancer, id string) (memberRec
 
 func (d lbDriver) showMember(tx *txn, now time.Time, balancer, id string) (lb.Member, error) {
 	m, err := d.member(tx, now, balancer, id)
-	return m.show(tx, now), err
+	return d.shownMember(tx, now, m), err
 }
 
 func (d lbDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
@@ -390,14 +412,15 @@ func (d lbDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdate
 // gone a little later.
 func (d lbDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetachMember) error {
 	return change(ctx, d.driver, "balancer_detach_member", in, func(tx *txn, now time.Time) error {
-		if _, err := d.balancer(tx, now, in.Balancer); err != nil {
+		b, err := d.balancer(tx, now, in.Balancer)
+		if err != nil {
 			return err
 		}
 		m, err := d.member(tx, now, in.Balancer, in.Member)
 		if err != nil || !m.Gone.IsZero() {
 			return err
 		}
-		m.State, m.Gone = lb.Draining, d.soon(now)
+		m.State, m.Gone = lb.Draining, d.live.drain(b.Balancer, d.soon(now), now)
 		key := memberKey(in.Balancer, in.Member)
 		members.put(tx, key, m)
 		expire(tx, m.Gone, string(members), key)
@@ -407,7 +430,7 @@ func (d lbDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetach
 
 func (d lbDriver) ListProtocols(ctx context.Context, in lb.ListProtocols) iter.Seq2[lb.ProtocolInfo, error] {
 	var all []lb.ProtocolInfo
-	for _, p := range protocols {
+	for _, p := range d.protocols() {
 		all = append(all, lb.ProtocolInfo{Name: p})
 	}
 	return listed(ctx, d.driver, all)
