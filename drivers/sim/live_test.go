@@ -219,7 +219,9 @@ func TestLeastConnections(t *testing.T) {
 		algorithm lb.Algorithm
 		busy      int // requests that a, of weight 3, works on, while b, of weight 1, works on one
 		want      string
-	}{{lb.LeastConnections, 3, "b"}, {lb.WeightedLeastConnections, 1, "a"}, {lb.WeightedLeastConnections, 7, "b"}} // a visit may end a little after its answer {
+	}{ // not close calls: a visit may end a little after its answer
+		{lb.LeastConnections, 3, "b"}, {lb.WeightedLeastConnections, 1, "a"}, {lb.WeightedLeastConnections, 7, "b"},
+	} {
 		t.Run(fmt.Sprint(c.algorithm, c.busy), func(t *testing.T) {
 			x := newTier(t, lb.CreateBalancer{Algorithm: c.algorithm})
 			release, began := make(chan struct{}), make(chan struct{})
