@@ -54,6 +54,7 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + albDoc,
 			Extras:  map[string]any{"create_balancer": albExtra{}},
+			Missing: map[string]string{"balancer_update_member": "a target has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openALB),
 		drivers.New(drivers.Info{
 			Name:    "elb",
@@ -62,7 +63,10 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + elbDoc,
 			Extras:  map[string]any{"create_balancer": elbExtra{}},
-			Missing: map[string]string{"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb"},
+			Missing: map[string]string{
+				"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb",
+				"balancer_update_member": "an instance has neither a weight nor a switch here: detach it, and it finishes what it has",
+			},
 		}, openELB),
 	}, compatibleProviders()...)
 }
