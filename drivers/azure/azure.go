@@ -1,5 +1,5 @@
 // Package azure is the drivers for Microsoft Azure: "azure", of the compute
-// family.
+// family, and "azure_blobs", of the storage family.
 //
 // How a session is opened (session.go) and what an error means (errors.go) is
 // for all services. What Azure Resource Manager manages has more in common: the
@@ -12,9 +12,10 @@ package azure
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "azure".
+// Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -32,5 +33,17 @@ func Providers() []*drivers.Provider {
 				"allocate_address": addressExtra{},
 			},
 		}, openCompute),
+		drivers.New(drivers.Info{
+			Name:    "azure_blobs",
+			Family:  storage.Family,
+			Title:   "Azure Blob Storage",
+			Website: "https://azure.microsoft.com/products/storage/blobs",
+			Doc:     blobsDoc,
+			Extras: map[string]any{
+				"create_bucket":           containerExtra{},
+				"put_object":              objectExtra{},
+				"create_multipart_upload": objectExtra{},
+			},
+		}, openBlobs),
 	}
 }
