@@ -1,6 +1,6 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
-// family, "s3", of the storage family, and "alb" and "elb", of the load
-// balancers.
+// family, "s3", of the storage family, "alb" and "elb", of the load balancers,
+// and "ecs" and "ecr", of the containers.
 //
 // They share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
@@ -12,11 +12,13 @@ package aws
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/lb"
+	"github.com/cloudlark/cloudlark/drivers/registry"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "ec2", "s3", "alb" and "elb".
+// Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -63,7 +65,36 @@ func Providers() []*drivers.Provider {
 			Extras:  map[string]any{"create_balancer": elbExtra{}},
 			Missing: map[string]string{"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb"},
 		}, openELB),
+		drivers.New(drivers.Info{
+			Name:    "ecs",
+			Family:  container.Family,
+			Title:   "Amazon Elastic Container Service",
+			Website: "https://aws.amazon.com/ecs/",
+			Doc:     sessionDoc + ecsDoc,
+			Extras:  map[string]any{"create_cluster": clusterExtra{}, "deploy_container": serviceExtra{}},
+			Missing: ecsMissing(),
+		}, openECS),
+		drivers.New(drivers.Info{
+			Name:    "ecr",
+			Family:  container.Family,
+			Title:   "Amazon Elastic Container Registry",
+			Website: "https://aws.amazon.com/ecr/",
+			Doc:     sessionDoc + ecrDoc,
+			Missing: registry.Missing(),
+		}, openECR),
 	}
+}
+
+// ecsMissing says why there are operations that "ecs" does not have.
+func ecsMissing() map[string]string {
+	m := map[string]string{
+		"list_locations": "a connection is to one region, where its clusters are",
+		"exec_container": "ECS Exec is a terminal of the Session Manager: it mixes both outputs and tells no exit status; use the command line of AWS",
+	}
+	for _, name := range []string{"list_images", "get_image", "pull_image", "push_image", "copy_image", "delete_image", "list_repositories", "list_tags"} {
+		m[name] = "ECS keeps no images: open a registry with the driver ecr or oci"
+	}
+	return m
 }
 
 const sessionDoc = `## Credentials and region
@@ -133,4 +164,26 @@ const s3Doc = `## What to know
 - Metadata that is not ASCII is kept as RFC 2047 words, as S3 itself shows it.
 - A bucket is used through a connection of its own region.
 - native calls any operation of S3 that does not answer with a body: ` + "`cloud.native(\"GetBucketEncryption\", Bucket = \"b\")`" + `.
+`
+
+const ecsDoc = `## What to know
+
+- A container is a service of one task definition, and its id the service's ARN. Its tasks are its replicas: ready counts those that run. Of a service with several containers the first is shown.
+- deploy_container registers a task definition and creates the service; destroy_container deletes both, and no task definition of others. A task definition that the tags do not call Cloudlark's own stays.
+- It runs on Fargate unless ` + "`extra = {\"launch_type\": \"EC2\"}`" + `. Without ` + "`subnets`" + ` it is in the default network, with public addresses; a Fargate task is of the smallest size that has room for cpus and memory.
+- Fargate pulls from ECR and writes logs with a role: ` + "`execution_role`" + `, in the connection or in extra.
+- stop_container lets none run, and start_container as many as before. restart_container replaces the tasks, new ones first. A service always replaces what ends: restart_policy can only be always.
+- get_container_logs reads CloudWatch, where ` + "`log_group`" + ` (in the connection or in extra) has the container write. It does not tell the two outputs apart.
+- A mount without a source is memory on EC2, and a folder of the task's own disk on Fargate; one with ` + "`fs-…`" + ` is a file system of EFS.
+- An image that is not there is noticed when a task starts: ` + "`extra[\"last_event\"]`" + ` tells, and after some failures the state is error.
+- native calls any operation of ECS by its name: ` + "`cloud.native(\"DescribeTasks\", Cluster = \"…\", Tasks = [\"…\"])`" + `.
+`
+
+const ecrDoc = `## What to know
+
+- The registry is that of the account and region. Names without a registry are in it; copy_image reaches any other that a name begins with, with Docker's logins.
+- Its token is asked for when it is needed, and renewed.
+- list_tags has each tag's digest, size and time. get_image and copy_image speak the registry's own protocol: see the driver oci. A repository must be there to be copied to: ` + "`cloud.native(\"CreateRepository\", RepositoryName = \"team/app\")`" + `.
+- delete_image deletes a tag or, by digest, an image with all its tags.
+- native calls any operation of ECR by its name: ` + "`cloud.native(\"DescribeImageScanFindings\", RepositoryName = \"team/app\", ImageId = {\"ImageTag\": \"1.2\"})`" + `.
 `
