@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/azure"
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/local"
@@ -21,6 +22,7 @@ func Providers(state string) []*drivers.Provider {
 		sim.Providers(sim.Options{State: state}),
 		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
 		aws.Providers(),
+		azure.Providers(),
 		google.Providers(),
 	)
 }
