@@ -136,3 +136,12 @@ func Retrying(ctx context.Context, err error) {
 		f(err)
 	}
 }
+
+type bulkKey struct{}
+
+// InBulk marks what is called with ctx as parts of one thing that is done with a
+// mass of others: nobody wants to be told of each.
+func InBulk(ctx context.Context) context.Context { return context.WithValue(ctx, bulkKey{}, true) }
+
+// IsBulk reports whether [InBulk] has marked ctx.
+func IsBulk(ctx context.Context) bool { return ctx.Value(bulkKey{}) != nil }

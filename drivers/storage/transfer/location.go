@@ -23,6 +23,7 @@ type Location struct {
 
 	bucket string
 	name   string // of objects: a name, or what names begin with; of files: a path below root, "." for root itself
+	begin  string // of objects: what the names below name begin with
 	shown  string // what messages call it, without the name
 }
 
@@ -37,8 +38,18 @@ func Objects(conn *drivers.Conn, bucket, name string) Location {
 	return Location{conn: conn, bucket: bucket, name: name, shown: conn.Name + "://" + bucket + "/"}
 }
 
+// Beginning is the same location, in which only the names that begin so are looked at.
+func (l Location) Beginning(begin string) Location {
+	l.begin = begin
+	return l
+}
+
+// Join is the place of a file in a folder, or of the object with a longer name.
+func (l Location) Join(name string) Location { return l.at(name) }
+
 // at is the place of what has that name below l, in a tree.
 func (l Location) at(name string) Location {
+	l.begin = ""
 	if l.root != nil {
 		l.name = path.Join(l.name, name)
 	} else {

@@ -31,7 +31,7 @@ type run struct {
 func (e *Engine) begin(ctx context.Context, j Job) *run {
 	r := &run{Engine: e, job: j, gate: newGate(e.o.Concurrency), memory: newMemory(e.o.Memory)}
 	ctx, r.cancel = context.WithCancelCause(ctx)
-	r.ctx = op.NoticeRetries(ctx, r.gate.retried)
+	r.ctx = op.InBulk(op.NoticeRetries(ctx, r.gate.retried))
 	r.sum.DryRun = j.DryRun
 	r.meter.begin(e.o.Progress)
 	return r

@@ -50,6 +50,11 @@ func List(ctx context.Context, l Location) iter.Seq2[Entry, error] {
 
 // objects yields the objects whose names begin with l's.
 func (l Location) objects(ctx context.Context) iter.Seq2[storage.Object, error] {
+	return ListObjects(ctx, l.conn, storage.ListObjects{Bucket: l.bucket, Prefix: l.name + l.begin})
+}
+
+// ListObjects is the list row, with the next page fetched while one is looked at.
+func ListObjects(ctx context.Context, conn *drivers.Conn, in storage.ListObjects) iter.Seq2[storage.Object, error] {
 	type page struct {
 		objects []storage.Object
 		err     error
@@ -61,11 +66,15 @@ func (l Location) objects(ctx context.Context) iter.Seq2[storage.Object, error] 
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
 		pages := make(chan page)
+		defer func() {
+			cancel()
+			for range pages { // until the fetching has ended
+			}
+		}()
 		go func() {
 			defer close(pages)
-			for p, err := range l.conn.Pages(ctx, o, storage.ListObjects{Bucket: l.bucket, Prefix: l.name}) {
+			for p, err := range conn.Pages(ctx, o, in) {
 				next := page{err: err}
 				if err == nil {
 					next.objects = objectsOf(p)
@@ -342,6 +351,20 @@ func (r *run) removeAll(ctx context.Context, emit func(task) error) error {
 		}
 	}
 	return gone.flush()
+}
+
+// RemoveOne deletes one object, or one file.
+func (e *Engine) RemoveOne(ctx context.Context, j Job) (Summary, error) {
+	r := e.begin(ctx, j)
+	if j.From.conn == nil || j.DryRun {
+		r.do(task{kind: doRemove, from: j.From, names: []string{""}})
+		return r.end(nil)
+	}
+	err := r.request(r.ctx, func(ctx context.Context) error {
+		return drivers.Do(ctx, j.From.conn, storage.DeleteObject{Bucket: j.From.bucket, Name: j.From.name})
+	})
+	r.tell(Result{Action: Removed}, j.From, Location{}, err)
+	return r.end(nil)
 }
 
 func (r *run) remove(t task) {
