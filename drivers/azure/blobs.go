@@ -296,12 +296,4 @@ func optional(s string) *string {
 	return &s
 }
 
-// value is what a pointer leads to, or nothing.
-func value[T any](p *T) T {
-	if p == nil {
-		return *new(T)
-	}
-	return *p
-}
-
 func etagOf(e *azcore.ETag) string { return strings.Trim(string(value(e)), `"`) }

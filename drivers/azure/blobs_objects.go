@@ -121,27 +121,6 @@ func bucketExtra(modified *time.Time, etag *azcore.ETag, access *container.Publi
 	return extras(m)
 }
 
-// extras leaves out what the service does not say.
-func extras(m map[string]any) map[string]any {
-	for k, v := range m {
-		switch v := v.(type) {
-		case string:
-			if v == "" {
-				delete(m, k)
-			}
-		case time.Time:
-			if v.IsZero() {
-				delete(m, k)
-			}
-		case map[string]any:
-			if len(v) == 0 {
-				delete(m, k)
-			}
-		}
-	}
-	return m
-}
-
 // metadataOf is metadata as Azure takes it: names are those of C#, so words.
 func metadataOf(m map[string]string) (map[string]*string, error) {
 	encoded, err := storage.EncodeMetadata(m, "_")
