@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -26,7 +24,7 @@ func failed(err error, a *answer) error {
 	}
 	e := &op.Error{Err: err, Message: brief(strings.TrimPrefix(err.Error(), "Error response from daemon: "))}
 	if a != nil {
-		e.RetryAfter = retryAfter(a.header.Get("Retry-After"))
+		e.RetryAfter = op.RetryAfter(a.header.Get("Retry-After"))
 		e.RequestID = cmp.Or(a.header.Get("X-Request-Id"), a.header.Get("Request-Id"))
 	}
 	switch {
@@ -55,16 +53,6 @@ func brief(s string) string {
 	return s
 }
 
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
-
 // messages are the kinds of errors that the daemon has no status of their own
 // for, and of those that it passes on from a registry: with status 500, or none,
 // as the answer has begun.
@@ -73,7 +61,7 @@ var messages = []struct {
 	words []string
 }{
 	{op.AlreadyExists, []string{"is already in use by container"}},
-	{op.RateLimited, []string{"toomanyrequests"}},
+	{op.RateLimited, []string{"toomanyrequests", "429 too many requests"}},
 	{op.NotFound, []string{"pull access denied", "manifest unknown", "name unknown", "repository does not exist", "tag does not exist", "no such image"}},
 	{op.Unauthenticated, []string{"unauthorized", "authentication required", "no basic auth credentials", "incorrect username or password",
 		"tls: certificate required", "tls: bad certificate", "client authentication (--tlsverify)"}},
@@ -81,7 +69,7 @@ var messages = []struct {
 	{op.Conflict, []string{"port is already allocated", "address already in use", "is already in progress"}},
 	{op.QuotaExceeded, []string{"no space left on device"}},
 	{op.InvalidArgument, []string{"invalid reference format", "invalid repository name", "gave http response to https client"}},
-	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "exit status 255"}},
+	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "unexpected http status: 5", "exit status 255"}},
 }
 
 func kindOfMessage(message string) op.Kind {
