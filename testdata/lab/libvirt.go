@@ -23,14 +23,14 @@ type Hypervisor struct {
 	Pool    string // a pool of files; it holds the images
 	Network string // a network with DHCP, whose addresses the test can dial
 
-	// Image is a volume of the pool that boots by itself, in seconds and with 128
+	// Image is the key of a volume of the pool that boots by itself, in seconds and with 128
 	// MiB. It takes from a NoCloud seed the host name, the public keys, which let
 	// root in over SSH with SFTP, and user data; it has busybox, httpd included.
 	Image string
 
-	// Kernel and Initrd are two volumes that are the same system without a disk;
-	// it wants console=ttyS0 for a console.
-	Kernel, Initrd string
+	// Kernel is the key of another volume, guest.vmlinuz: with guest.initrd beside
+	// it, it is the same system without a disk.
+	Kernel string
 
 	Log string // the file that libvirtd logs to
 }
@@ -45,7 +45,7 @@ func Libvirt(t testing.TB) Hypervisor {
 	p := libvirtd.start(t)
 	socket := filepath.Join(p.dir, "run", "libvirt-sock")
 	return Hypervisor{URI: "qemu+unix:///system?socket=" + socket, Socket: socket, Pool: "default", Network: "default",
-		Image: "guest.qcow2", Kernel: "guest.vmlinuz", Initrd: "guest.initrd", Log: p.logFile()}
+		Image: filepath.Join(p.dir, "pool", "guest.qcow2"), Kernel: filepath.Join(p.dir, "pool", "guest.vmlinuz"), Log: p.logFile()}
 }
 
 //go:embed libvirt_guest.sh

@@ -1,0 +1,3 @@
+package libvirt
+
+const doc = "TODO"
