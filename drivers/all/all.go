@@ -8,6 +8,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
 	"github.com/cloudlark/cloudlark/drivers/google"
+	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
@@ -17,7 +18,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider()},
+		[]*drivers.Provider{local.Provider(), libvirt.Provider()},
 		aws.Providers(),
 		google.Providers(),
 	)

@@ -40,28 +40,27 @@ func (d *driver) StopNode(ctx context.Context, in compute.StopNode) error {
 	case m.State == statePaused || m.State == statePMSuspended:
 		return op.Errorf(op.Conflict, "%s is suspended and cannot shut down: resume it first, or cut its power with force = True", m.x.Name)
 	}
-	within := time.Duration(d.StopTimeout) * time.Second
-	asking, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	pressed := time.Time{}
-	err = op.Poll(asking, time.Second, func(ctx context.Context) (bool, error) {
-		if time.Since(pressed) > pressEvery {
-			pressed = time.Now()
-			err := do(ctx, d.link, func(w wire) error { return w.DomainShutdownFlags(in.Node, 0) })
-			if err != nil && op.KindOf(err) != op.Conflict { // it may be off by now
-				return false, err
-			}
+	return d.insist(ctx, m.x.Name+" to shut down; force = True cuts its power", func(ctx context.Context) (bool, error) {
+		err := do(ctx, d.link, func(w wire) error { return w.DomainShutdownFlags(in.Node, 0) })
+		if err != nil && op.KindOf(err) != op.Conflict { // it may be off by now
+			return false, err
 		}
 		s, err := get(ctx, d.link, func(w wire) (domainState, error) { return w.DomainGetState(in.Node) })
 		return s.State == stateShutoff, err
 	})
+}
+
+// insist asks a guest again and again, for as long as the connection's guest_timeout.
+func (d *driver) insist(ctx context.Context, what string, ask func(ctx context.Context) (done bool, err error)) error {
+	within := time.Duration(d.GuestTimeout) * time.Second
+	asking, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err := op.Poll(asking, 2*time.Second, ask)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return op.Errorf(op.Timeout, "%s does not shut down, though it was asked for %v: force = True cuts its power", m.x.Name, within)
+		return op.Errorf(op.Timeout, "waited %v for %s", within, what)
 	}
 	return err
 }
-
-const pressEvery = 2 * time.Second
 
 // off cuts a machine's power; one that is off already is fine.
 func (d *driver) off(ctx context.Context, id string) error {
@@ -122,7 +121,7 @@ func (d *driver) SetNodeTags(ctx context.Context, in compute.SetNodeTags) error 
 		return err
 	}
 	m.told.Tags = in.Tags
-	text, err := element(m.told)
+	text, err := element(m.told, true)
 	if err != nil {
 		return err
 	}
@@ -164,7 +163,7 @@ func (d *driver) ResizeNode(ctx context.Context, in compute.ResizeNode) error {
 	}
 	told := machineOf(in.Node, m.domainState, x).told
 	told.Size = size.ID
-	text, err := element(told)
+	text, err := element(told, false)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // configOf is the configuration of a connection to a hypervisor of the lab's.
 func configOf(h lab.Hypervisor) map[string]any {
-	return map[string]any{"endpoint": h.URI, "pool": h.Pool, "network": h.Network, "virt_type": "qemu", "stop_timeout": "3m", "sizes": []any{
+	return map[string]any{"endpoint": h.URI, "pool": h.Pool, "network": h.Network, "virt_type": "qemu", "guest_timeout": "3m", "sizes": []any{
 		map[string]any{"name": "tiny", "ram": 128, "disk": 1},
 		map[string]any{"name": "small", "ram": 160, "disk": 2}}}
 }

@@ -258,7 +258,7 @@ func (d *driver) rootDisk(ctx context.Context, p plan, name string) (string, err
 
 // domain describes the node to libvirt.
 func (p plan) domain(id, name, root, iso, log string, macs []string) (string, error) {
-	metadata, err := element(told{Size: p.size.ID, Image: p.image.id, KeyPair: p.in.KeyPair, Tags: p.in.Tags, Created: time.Now().UTC()})
+	metadata, err := element(told{Size: p.size.ID, Image: p.image.id, KeyPair: p.in.KeyPair, Tags: p.in.Tags, Created: time.Now().UTC()}, false)
 	if err != nil {
 		return "", err
 	}

@@ -25,8 +25,10 @@ const kernelSuffix, initrdSuffix = ".vmlinuz", ".initrd"
 // elsewhere is the owner of the images that others put into the pool.
 const elsewhere = "pool"
 
-func imageOf(k disk) compute.Image {
-	i := compute.Image{ID: k.Key, Name: k.name, Description: k.notes.Description, State: compute.ImageAvailable, Size: k.size(),
+// imageValue is an image as the contract has it.
+func (d *driver) imageValue(ctx context.Context, k disk) (compute.Image, error) {
+	architecture, err := d.architecture(ctx)
+	i := compute.Image{ID: k.Key, Architecture: architecture, Name: k.name, Description: k.notes.Description, State: compute.ImageAvailable, Size: k.size(),
 		Owner: elsewhere, Tags: k.notes.Tags, CreatedAt: k.made(), Extra: map[string]any{"volume": k.Name, "format": k.format}}
 	if k.kind == image {
 		i.Owner = "self"
@@ -37,7 +39,7 @@ func imageOf(k disk) compute.Image {
 	if k.notes.Kernel != "" {
 		i.Extra["kernel"], i.Extra["initrd"] = k.notes.Kernel, k.notes.Initrd
 	}
-	return i
+	return i, err
 }
 
 func initrdOf(kernel string) string { return strings.TrimSuffix(kernel, kernelSuffix) + initrdSuffix }
@@ -68,13 +70,20 @@ func (d *driver) ListImages(ctx context.Context, in compute.ListImages) iter.Seq
 			}
 		}
 		disks, err := d.disks(ctx, d.ImagePool, func(k kind) bool { return k == image || k == foreign })
+		if err != nil {
+			return nil, "", err
+		}
 		var list []compute.Image
 		for _, k := range disks {
-			if i := imageOf(k); d.isImage(k, all) && (in.Owner == "" || in.Owner == i.Owner) {
+			i, err := d.imageValue(ctx, k)
+			if err != nil {
+				return nil, "", err
+			}
+			if d.isImage(k, all) && (in.Owner == "" || in.Owner == i.Owner) {
 				list = append(list, i)
 			}
 		}
-		return list, "", err
+		return list, "", nil
 	})
 }
 
@@ -121,7 +130,10 @@ func (d *driver) imageFiles(ctx context.Context, id string) (imageFiles, error) 
 
 func (d *driver) GetImage(ctx context.Context, in compute.GetImage) (compute.Image, error) {
 	k, err := d.image(ctx, in.Image)
-	return imageOf(k), err
+	if err != nil {
+		return compute.Image{}, err
+	}
+	return d.imageValue(ctx, k)
 }
 
 func (d *driver) CreateImage(ctx context.Context, in compute.CreateImage) (compute.Image, error) {

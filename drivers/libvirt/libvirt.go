@@ -13,6 +13,8 @@ import (
 	"os"
 	"sync"
 
+	"libvirt.org/go/libvirtxml"
+
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -51,14 +53,14 @@ func Provider() *drivers.Provider {
 
 // config is the configuration of the driver.
 type config struct {
-	Endpoint    string       `json:"endpoint,omitzero" help:"libvirt's URI of the hypervisor, as qemu+ssh://root@host/system; that of LIBVIRT_DEFAULT_URI, or qemu:///system, if not given."`
-	Pool        string       `json:"pool,omitzero" default:"default" help:"The storage pool for disks, seeds and keys: one of files (dir, fs, netfs)."`
-	ImagePool   string       `json:"image_pool,omitzero" help:"The storage pool whose volumes are images; pool if not given."`
-	Network     string       `json:"network,omitzero" default:"default" help:"The name of the network of nodes that are made without networks."`
-	VirtType    virtType     `json:"virt_type,omitzero" help:"How nodes run; kvm where the host has it, and else qemu, if not given."`
-	Sizes       []sizeConfig `json:"sizes,omitzero" help:"The sizes that nodes can have, instead of the built-in ones: [{\"name\": \"tiny\", \"vcpus\": 1, \"ram\": 512, \"disk\": 5}]."`
-	Cmdline     string       `json:"cmdline,omitzero" default:"console=ttyS0" help:"The kernel's command line for images that are a kernel and an initrd."`
-	StopTimeout int          `json:"stop_timeout,omitzero" unit:"s" default:"60" help:"How long stop_node asks a node to shut down."`
+	Endpoint     string       `json:"endpoint,omitzero" help:"libvirt's URI of the hypervisor, as qemu+ssh://root@host/system; that of LIBVIRT_DEFAULT_URI, or qemu:///system, if not given."`
+	Pool         string       `json:"pool,omitzero" default:"default" help:"The storage pool for disks, seeds and keys: one of files (dir, fs, netfs)."`
+	ImagePool    string       `json:"image_pool,omitzero" help:"The storage pool whose volumes are images; pool if not given."`
+	Network      string       `json:"network,omitzero" default:"default" help:"The name of the network of nodes that are made without networks."`
+	VirtType     virtType     `json:"virt_type,omitzero" help:"How nodes run; kvm where the host has it, and else qemu, if not given."`
+	Sizes        []sizeConfig `json:"sizes,omitzero" help:"The sizes that nodes can have, instead of the built-in ones: [{\"name\": \"tiny\", \"vcpus\": 1, \"ram\": 512, \"disk\": 5}]."`
+	Cmdline      string       `json:"cmdline,omitzero" default:"console=ttyS0" help:"The kernel's command line for images that are a kernel and an initrd."`
+	GuestTimeout int          `json:"guest_timeout,omitzero" unit:"s" default:"60" help:"How long stop_node asks a guest to shut down, and detach_volume one to let go."`
 }
 
 type virtType string
@@ -74,6 +76,7 @@ type driver struct {
 	host struct { // what is asked once
 		sync.Mutex
 		name, virtType string
+		architecture   compute.Architecture
 	}
 }
 
@@ -113,6 +116,24 @@ func (d *driver) hostname(ctx context.Context) (string, error) {
 		d.host.name = name
 	}
 	return d.host.name, nil
+}
+
+// architecture is that of the host, and so of its nodes and what they are made from.
+func (d *driver) architecture(ctx context.Context) (compute.Architecture, error) {
+	d.host.Lock()
+	defer d.host.Unlock()
+	if d.host.architecture == "" {
+		text, err := get(ctx, d.link, wire.ConnectGetCapabilities)
+		if err != nil {
+			return "", err
+		}
+		var x libvirtxml.Caps
+		if err := x.Unmarshal(text); err != nil {
+			return "", op.Errorf(op.Internal, "reading libvirt's description of the host: %w", err)
+		}
+		d.host.architecture = map[string]compute.Architecture{"x86_64": compute.X86_64, "aarch64": compute.ARM64, "i686": compute.I386}[x.Host.CPU.Arch]
+	}
+	return d.host.architecture, nil
 }
 
 // typeOfNodes is how new nodes run: with the processor's help where there is it.

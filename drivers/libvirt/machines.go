@@ -1,7 +1,6 @@
 package libvirt
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -41,19 +40,21 @@ const (
 	toldPrefix = "cloudlark"
 )
 
-// element is the metadata: an element that holds JSON. What others keep beside it stays.
-func element(v any) (string, error) {
+// element is the metadata: an element that holds JSON. What others keep beside it
+// stays. Where libvirt is given it alone, it adds the namespace itself.
+func element(v any, alone bool) (string, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return "", op.Errorf(op.Internal, "%w", err)
 	}
-	var b bytes.Buffer
-	b.WriteString("<" + toldPrefix + ":told xmlns:" + toldPrefix + "='" + toldURI + "'>")
+	var b strings.Builder
 	if err := xml.EscapeText(&b, data); err != nil {
 		return "", op.Errorf(op.Internal, "%w", err)
 	}
-	b.WriteString("</" + toldPrefix + ":told>")
-	return b.String(), nil
+	if alone {
+		return "<told>" + b.String() + "</told>", nil
+	}
+	return "<" + toldPrefix + ":told xmlns:" + toldPrefix + "='" + toldURI + "'>" + b.String() + "</" + toldPrefix + ":told>", nil
 }
 
 // recall reads what element wrote, out of all of the metadata; of metadata without

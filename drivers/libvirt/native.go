@@ -81,7 +81,9 @@ var nativeCalls = map[string]nativeCall{
 	"virNWFilterUndefine":          {op.Deletes, []string{"filter"}},
 }
 
-// may be left out of a call.
+var wireType = reflect.TypeFor[wire]()
+
+// optionalArguments may be left out of a call.
 var optionalArguments = []string{"flags", "screen", "source", "emulator", "arch", "machine", "virttype", "metadata", "key", "uri", "timeout"}
 
 // NativeEffect goes by libvirt's name of the call.
@@ -103,7 +105,7 @@ func (d *driver) Native(ctx context.Context, in native.Call) (native.Answer, err
 			return native.Answer{}, op.Errorf(op.InvalidArgument, "%s takes no argument %q%s", in.Operation, name, op.DidYouMean(name, c.arguments))
 		}
 	}
-	method, _ := reflect.TypeFor[wire]().MethodByName(strings.TrimPrefix(in.Operation, "vir"))
+	method, _ := wireType.MethodByName(strings.TrimPrefix(in.Operation, "vir"))
 	arguments := make([]reflect.Value, len(c.arguments))
 	for i, name := range c.arguments {
 		v, given := in.Arguments[name]

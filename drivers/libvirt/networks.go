@@ -112,7 +112,7 @@ func (d *driver) CreateNetwork(ctx context.Context, in compute.CreateNetwork) (c
 	if err := called("network", in.Name); err != nil {
 		return compute.Network{}, err
 	}
-	metadata, err := element(told{Tags: in.Tags})
+	metadata, err := element(told{Tags: in.Tags}, false)
 	if err != nil {
 		return compute.Network{}, err
 	}

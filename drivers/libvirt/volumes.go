@@ -253,6 +253,8 @@ func busOf(device string) string {
 	return "virtio"
 }
 
+// DetachVolume asks until the guest has let go: one that still boots does not
+// notice, and neither it nor libvirt would remember.
 func (d *driver) DetachVolume(ctx context.Context, in compute.DetachVolume) error {
 	k, all, err := d.volume(ctx, in.Volume)
 	if err != nil {
@@ -270,24 +272,34 @@ func (d *driver) DetachVolume(ctx context.Context, in compute.DetachVolume) erro
 		return op.Errorf(op.Internal, "%w", err)
 	}
 	text := fmt.Sprintf("<disk type='file' device='disk'><source file='%s'/><target dev='%s'/></disk>", b.String(), target)
-	flags := uint32(0)
-	if m.active() {
-		flags |= affectLive
+	if err := d.forgetDisk(ctx, m, target, text); err != nil || !m.active() {
+		return err
 	}
-	if m.keeps(ctx, d, target) {
-		flags |= affectConfig
-	}
-	return do(ctx, d.link, func(w wire) error { return w.DomainDetachDeviceFlags(m.id, text, flags) })
+	return d.insist(ctx, m.x.Name+" to let go of "+k.name, func(ctx context.Context) (bool, error) {
+		x, err := d.domainXML(ctx, m.id, 0)
+		if err != nil || !has(x, target) {
+			return err == nil, err
+		}
+		err = do(ctx, d.link, func(w wire) error { return w.DomainDetachDeviceFlags(m.id, text, affectLive) })
+		switch op.KindOf(err) {
+		case op.Conflict, op.NotFound, op.Internal, op.InvalidArgument: // it is being let go of, or is gone
+			err = nil
+		}
+		return false, err
+	})
 }
 
-// keeps reports whether the machine's description has the disk: where a guest was
-// slow to let go, it was taken from there before.
-func (m machine) keeps(ctx context.Context, d *driver, target string) bool {
+// forgetDisk takes a disk from a machine's description, if it is still there.
+func (d *driver) forgetDisk(ctx context.Context, m machine, target, text string) error {
 	x, err := d.domainXML(ctx, m.id, xmlInactive)
-	if err != nil || x.Devices == nil {
-		return err != nil
+	if err != nil || !has(x, target) {
+		return err
 	}
-	return slices.ContainsFunc(x.Devices.Disks, func(k libvirtxml.DomainDisk) bool { return k.Target != nil && k.Target.Dev == target })
+	return do(ctx, d.link, func(w wire) error { return w.DomainDetachDeviceFlags(m.id, text, affectConfig) })
+}
+
+func has(x *libvirtxml.Domain, target string) bool {
+	return x.Devices != nil && slices.ContainsFunc(x.Devices.Disks, func(k libvirtxml.DomainDisk) bool { return k.Target != nil && k.Target.Dev == target })
 }
 
 func (d *driver) DestroyVolume(ctx context.Context, in compute.DestroyVolume) error {

@@ -79,7 +79,8 @@ mount --bind "$dir/run" /run/libvirt
 mkdir -p /etc/libvirt
 mount --bind "$dir/etc" /etc/libvirt
 /usr/sbin/virtlogd -d
-exec /usr/sbin/libvirtd' sh "$@"
+/usr/sbin/libvirtd &
+wait $! # as the first process, it has to see to the end of guests that libvirtd has left to themselves' sh "$@"
 `
 
 var libvirtd = &server{
