@@ -52,29 +52,45 @@ func (g *guestTest) do(in any) {
 // reach waits until a node lets us in. Its host key is what it wrote to its console.
 func (g *guestTest) reach(id string) *deploy.Session {
 	g.Helper()
-	ctx, cancel := context.WithTimeout(g.Context(), patience)
-	defer cancel()
-	var ip string
-	var keys []string
-	err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
+	var s *deploy.Session
+	g.until(id+" to let us in", func(ctx context.Context) (bool, error) {
 		n, err := drivers.Call[compute.Node](ctx, g.conn, compute.GetNode{Node: id})
 		if err != nil || len(n.PrivateIPs) == 0 {
 			return false, err
 		}
-		ip = n.PrivateIPs[0]
 		c, err := drivers.Call[compute.ConsoleOutput](ctx, g.conn, compute.GetConsoleOutput{Node: id})
-		keys = deploy.ConsoleKeys(c.Text)
-		return len(keys) > 0, err
+		keys := deploy.ConsoleKeys(c.Text)
+		if err != nil || len(keys) == 0 {
+			return false, err
+		}
+		s, err = deploy.Connect(ctx, deploy.Target{Host: n.PrivateIPs[0], User: "root", Key: g.key.PrivateKey, HostKeys: deploy.HostKeys{Pinned: keys}})
+		if op.KindOf(err) == op.Unavailable || op.KindOf(err) == op.Timeout {
+			return false, nil // not yet
+		}
+		return err == nil, err
 	})
-	if err != nil {
-		g.Fatalf("waiting for %s to have an address and host keys: %v", id, err)
-	}
-	s, err := deploy.Connect(ctx, deploy.Target{Host: ip, User: "root", Key: g.key.PrivateKey, HostKeys: deploy.HostKeys{Pinned: keys}, Wait: patience})
-	if err != nil {
-		g.Fatal(err)
-	}
 	g.Cleanup(func() { s.Close() })
 	return s
+}
+
+// until waits for a condition. A guest that goes down does not hang up: no
+// attempt may take long.
+func (g *guestTest) until(what string, check func(ctx context.Context) (bool, error)) {
+	g.Helper()
+	ctx, cancel := context.WithTimeout(g.Context(), patience)
+	defer cancel()
+	err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		done, err := check(ctx)
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		return done, err
+	})
+	if err != nil {
+		g.Fatalf("waiting for %s: %v", what, err)
+	}
 }
 
 // run runs a command in a guest, and returns what it writes.
@@ -90,15 +106,10 @@ func (g *guestTest) run(s *deploy.Session, line string) string {
 // eventually waits for a condition in a guest.
 func (g *guestTest) eventually(s *deploy.Session, line string) {
 	g.Helper()
-	ctx, cancel := context.WithTimeout(g.Context(), patience)
-	defer cancel()
-	err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
+	g.until(line, func(ctx context.Context) (bool, error) {
 		r, err := s.Run(ctx, deploy.Command{Line: line + " && echo yes || echo no"})
 		return strings.TrimSpace(r.Stdout) == "yes", err
 	})
-	if err != nil {
-		g.Fatalf("waiting for %s: %v", line, err)
-	}
 }
 
 // TestGuest is a node's life, seen from inside as well.
@@ -151,16 +162,12 @@ func TestGuest(t *testing.T) {
 	boot := g.run(s, "cat /proc/sys/kernel/random/boot_id")
 	g.do(compute.RebootNode{Node: n.ID})
 	s.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	err := op.Poll(ctx, time.Second, func(context.Context) (bool, error) {
-		s = g.reach(n.ID)
+	g.until("the reboot", func(ctx context.Context) (bool, error) {
+		s := g.reach(n.ID)
+		defer s.Close()
 		r, err := s.Run(ctx, deploy.Command{Line: "cat /proc/sys/kernel/random/boot_id"})
 		return err == nil && strings.TrimSpace(r.Stdout) != boot, nil // it may go down meanwhile
 	})
-	if err != nil {
-		t.Fatalf("waiting for the reboot: %v", err)
-	}
 	if picture := answerOf[native.Answer](g, native.Call{Operation: "virDomainScreenshot", Arguments: map[string]any{"domain": n.ID}}); len(picture.Value.(string)) < 1000 {
 		t.Errorf("a picture of the screen: %v", picture.Value)
 	}

@@ -85,7 +85,7 @@ wait $! # as the first process, it has to see to the end of guests that libvirtd
 
 var libvirtd = &server{
 	name:    "libvirt",
-	version: "debian-1",
+	version: "debian-2",
 
 	// The programs come with the system's packages; home has the guest.
 	install: func(home string) error {
