@@ -7,9 +7,12 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/azure"
+	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -18,8 +21,10 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), libvirt.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
 		aws.Providers(),
+		azure.Providers(),
 		google.Providers(),
+		[]*drivers.Provider{libvirt.Provider()},
 	)
 }

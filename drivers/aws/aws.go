@@ -1,6 +1,7 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
 // family, "s3", of the storage family, and "alb" and "elb", of the load
-// balancers.
+// balancers; and for the services that speak S3 and are not Amazon's
+// (compatible.go): "ceph", "minio" and others.
 //
 // They share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
@@ -16,9 +17,9 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "ec2", "s3", "alb" and "elb".
+// Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
-	return []*drivers.Provider{
+	return append([]*drivers.Provider{
 		drivers.New(drivers.Info{
 			Name:    "ec2",
 			Family:  compute.Family,
@@ -39,10 +40,11 @@ func Providers() []*drivers.Provider {
 			Family:  storage.Family,
 			Title:   "Amazon S3",
 			Website: "https://aws.amazon.com/s3/",
-			Doc:     sessionDoc + s3Doc,
+			Doc:     sessionDoc + s3Doc + objectsDoc,
 			Extras: map[string]any{
-				"create_bucket": bucketExtra{},
-				"put_object":    objectExtra{},
+				"create_bucket":           bucketExtra{},
+				"put_object":              objectExtra{},
+				"create_multipart_upload": objectExtra{},
 			},
 		}, openS3),
 		drivers.New(drivers.Info{
@@ -52,6 +54,7 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + albDoc,
 			Extras:  map[string]any{"create_balancer": albExtra{}},
+			Missing: map[string]string{"balancer_update_member": "a target has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openALB),
 		drivers.New(drivers.Info{
 			Name:    "elb",
@@ -60,9 +63,12 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + elbDoc,
 			Extras:  map[string]any{"create_balancer": elbExtra{}},
-			Missing: map[string]string{"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb"},
+			Missing: map[string]string{
+				"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb",
+				"balancer_update_member": "an instance has neither a weight nor a switch here: detach it, and it finishes what it has",
+			},
 		}, openELB),
-	}
+	}, compatibleProviders()...)
 }
 
 const sessionDoc = `## Credentials and region
@@ -118,15 +124,22 @@ const elbDoc = `## What to know
 
 const s3Doc = `## What to know
 
-- For a compatible server (MinIO, Ceph, Versity …) set ` + "`endpoint`" + `; buckets are then part of the path, unless
+- For a compatible server without a driver of its own name set ` + "`endpoint`" + `; buckets are then part of the path, unless
   ` + "`path_style = false`" + `. A region is needed there too: most take ` + "`us-east-1`" + `.
-- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
+- Every body is sent with its CRC32C, which the signature covers, and over a connection that others can read by its SHA-256 too. A service that heeds no CRC32C wants
+  ` + "`sign_body = true`" + `.
+- A bucket is used through a connection of its own region.
+`
+
+// objectsDoc is what there is to know of every service that speaks S3.
+const objectsDoc = `- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
   of an upload that fails are deleted.
-- Every body is sent with its CRC32C. Whole reads are verified against the checksum that S3 keeps, or against the MD5 in
-  the ETag where it is one; reads of a range are not, as S3 keeps no checksum of a range.
-- delete_object succeeds for a name that is not there: S3 does not tell.
+- create_multipart_upload and upload_part write an object in parts of 5 MiB and more that another process can go on with. What of them is neither completed nor aborted costs
+  money: list_multipart_uploads finds it. A part from a file is read twice, any other is held in memory.
+- Whole reads are verified against the checksum that the service keeps, or against the MD5 in the ETag where it is one;
+  reads of a range are not, as there is no checksum of a range.
+- delete_object succeeds for a name that is not there: the service does not tell.
 - A presigned URL works for at most seven days, and no longer than the credentials that signed it.
 - Metadata that is not ASCII is kept as RFC 2047 words, as S3 itself shows it.
-- A bucket is used through a connection of its own region.
 - native calls any operation of S3 that does not answer with a body: ` + "`cloud.native(\"GetBucketEncryption\", Bucket = \"b\")`" + `.
 `
