@@ -191,3 +191,9 @@ func libvirtFiles(home, dir string, n libvirtNetwork) error {
 	}
 	return errors.Join(errs...)
 }
+
+// NeedLibvirt is for tests that start no libvirtd, but load its library.
+func NeedLibvirt(t testing.TB) {
+	t.Helper()
+	libvirtd.need(t)
+}
