@@ -141,6 +141,9 @@ func TestSilence(t *testing.T) {
 	if _, err := listNodes(ctx, conn); op.KindOf(err) != op.Timeout {
 		t.Errorf("got %v", err)
 	}
+	if err := conn.Close(); err != nil { // which waits for nothing either
+		t.Error(err)
+	}
 	close(done)
 }
 

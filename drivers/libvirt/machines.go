@@ -412,7 +412,7 @@ func (d *driver) GetConsoleOutput(ctx context.Context, in compute.GetConsoleOutp
 		}
 	}
 	if op.KindOf(err) == op.NotFound {
-		return compute.ConsoleOutput{}, op.Errorf(op.Unsupported, "the console of %s is written to %s on %s, which is in no storage pool and cannot be read from here", m.x.Name, log, d.Endpoint)
+		return compute.ConsoleOutput{}, op.Errorf(op.Unsupported, "the console of %s is written to %s on its host, which is in no storage pool and cannot be read from here", m.x.Name, log)
 	}
 	return compute.ConsoleOutput{Text: strings.ToValidUTF8(string(text), "\uFFFD")}, err
 }

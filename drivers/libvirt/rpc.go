@@ -33,7 +33,11 @@ func dial(uri string) (wire, error) {
 	}
 	d := &dialer{uri: u}
 	c := rpc{Libvirt: lv.NewWithDialer(d)}
-	if err := c.ConnectToURI(lv.RemoteURI(u)); err != nil {
+	err = c.ConnectToURI(lv.RemoteURI(u))
+	if d.conn != nil {
+		d.silence.Stop()
+	}
+	if err != nil {
 		if d.conn != nil {
 			d.conn.Close()
 		}

@@ -25,16 +25,21 @@ import (
 const handshake = 20 * time.Second
 
 // A dialer connects to the libvirtd of a URI of libvirt's, and keeps the
-// connection, so that it can be cut.
+// connection, so that it can be cut. It cuts it itself where libvirtd does not
+// greet in time.
 type dialer struct {
-	uri  *url.URL
-	conn net.Conn
+	uri     *url.URL
+	conn    net.Conn
+	silence *time.Timer
 }
 
 func (d *dialer) Dial() (net.Conn, error) {
 	conn, err := d.dial()
-	d.conn = conn
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	d.conn, d.silence = conn, time.AfterFunc(handshake, func() { conn.Close() })
+	return conn, nil
 }
 
 func (d *dialer) dial() (net.Conn, error) {

@@ -155,30 +155,47 @@ const (
 type link struct {
 	dial func() (wire, error)
 
+	dialing sync.Mutex // one at a time
+
 	mu     sync.Mutex
 	wire   wire
 	closed bool
 }
 
 func (l *link) open() (wire, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, op.Errorf(op.Canceled, "the connection is closed")
-	}
-	if l.wire != nil {
-		if l.wire.Alive() {
-			return l.wire, nil
-		}
-		_ = l.wire.Close() // it is gone already
-		l.wire = nil
+	l.dialing.Lock()
+	defer l.dialing.Unlock()
+	if w, err := l.current(); w != nil || err != nil {
+		return w, err
 	}
 	w, err := l.dial()
 	if err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = w.Close() // nobody has used it
+		return nil, errClosed
+	}
 	l.wire = w
 	return w, nil
+}
+
+var errClosed = op.Errorf(op.Canceled, "the connection is closed")
+
+// current is the wire that is open, if one is.
+func (l *link) current() (wire, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errClosed
+	}
+	if l.wire != nil && !l.wire.Alive() {
+		_ = l.wire.Close() // it is gone already
+		l.wire = nil
+	}
+	return l.wire, nil
 }
 
 func (l *link) close() error {
