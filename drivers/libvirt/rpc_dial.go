@@ -38,6 +38,7 @@ func (d *dialer) Dial() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	conn = newStreams(conn)
 	d.conn, d.silence = conn, time.AfterFunc(handshake, func() { conn.Close() })
 	return conn, nil
 }
