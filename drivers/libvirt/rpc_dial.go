@@ -4,6 +4,7 @@ package libvirt
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -105,7 +106,9 @@ func (d *dialer) ssh() (net.Conn, error) {
 	if password, ok := d.uri.User.Password(); ok {
 		config.Auth = append(config.Auth, ssh.Password(password))
 	}
-	client, err := ssh.Dial("tcp", net.JoinHostPort(d.uri.Hostname(), cmp.Or(d.uri.Port(), "22")), config)
+	addr := net.JoinHostPort(d.uri.Hostname(), cmp.Or(d.uri.Port(), "22"))
+	config.HostKeyAlgorithms = algorithms(hostKeys, addr)
+	client, err := ssh.Dial("tcp", addr, config)
 	if err != nil {
 		return nil, trust(err, d.uri.Hostname())
 	}
@@ -135,6 +138,26 @@ func hostKeys(query url.Values) (ssh.HostKeyCallback, error) {
 		return nil, op.Errorf(op.PermissionDenied, "there is no file %s of host keys to check the machine's against: connect to it with ssh once, or name another file with ?known_hosts=", file)
 	}
 	return check, err
+}
+
+// algorithms are those of the keys that are known of a machine, which has others
+// too: it is to show one that can be checked. They are nil, which is any, if none is known.
+func algorithms(hostKeys ssh.HostKeyCallback, addr string) []string {
+	nobody, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
+	if err != nil {
+		return nil
+	}
+	var list []string
+	if unlike, ok := errors.AsType[*knownhosts.KeyError](hostKeys(addr, &net.TCPAddr{}, nobody)); ok {
+		for _, k := range unlike.Want {
+			if t := k.Key.Type(); t == ssh.KeyAlgoRSA {
+				list = append(list, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+			} else {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
 }
 
 // trust says what to do about a host key that is not the right one.
