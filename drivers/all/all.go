@@ -10,6 +10,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/azure"
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
+	"github.com/cloudlark/cloudlark/drivers/joyent"
 	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
@@ -21,7 +22,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), oci.Provider()},
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -39,7 +38,7 @@ func failed(err error) error {
 	status := 0
 	if r, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && r.Response != nil {
 		status = r.HTTPStatusCode()
-		e.RetryAfter = retryAfter(r.Response.Header.Get("Retry-After"))
+		e.RetryAfter = op.RetryAfter(r.Response.Header.Get("Retry-After"))
 		e.RequestID = r.Response.Header.Get("X-Amz-Request-Id")
 		if region := r.Response.Header.Get("X-Amz-Bucket-Region"); status == http.StatusMovedPermanently && region != "" {
 			e.Message = "the bucket is in the region " + region + ": open a connection with region = " + strconv.Quote(region)
@@ -64,17 +63,6 @@ func failed(err error) error {
 	return e
 }
 
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
-
 // codes are the kinds of errors by code, matched in order: the exceptions
 // before the rule. A pattern with * at an end stands for anything there.
 var codes = []struct {
@@ -82,22 +70,22 @@ var codes = []struct {
 	patterns []string
 }{
 	{op.RateLimited, []string{"Throttl*", "RequestLimitExceeded", "RequestThrottled*", "SlowDown", "TooManyRequests*", "BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete"}},
-	{op.Unavailable, []string{"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "RequestTimeout"}},
+	{op.Unavailable, []string{"InternalError", "InternalFailure", "ServerException", "ServiceUnavailable", "Unavailable", "RequestTimeout"}},
 	{op.Unauthenticated, []string{"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken*", "RequestExpired", "InvalidAccessKeyId",
 		"InvalidToken", "UnrecognizedClientException", "MissingAuthenticationToken", "IncompleteSignature", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed", "InvalidSecurity"}},
 	{op.PermissionDenied, []string{"UnauthorizedOperation", "AccessDenied*", "AllAccessDisabled", "Blocked", "OptInRequired", "PendingVerification", "AccountProblem", "InvalidObjectState", "Forbidden"}},
 	{op.Conflict, []string{"IncorrectState*", "IncorrectInstanceState", "IncorrectModificationState", "DependencyViolation", "*InUse", "BucketNotEmpty", "ObjectParentIsFile",
 		"ExistingObjectIsDirectory", "*.Conflict", "OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "Resource.AlreadyAssociated", "OperationNotPermitted",
 		"IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidInstanceID.NotLinkable", "UnsupportedOperation", "UnsupportedHibernationConfiguration",
-		"VolumeModificationRateExceeded", "InvalidBucketState"}},
-	{op.NotFound, []string{"*.NotFound", "*NotFound", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
+		"VolumeModificationRateExceeded", "InvalidBucketState", "ClusterContains*", "UpdateInProgressException", "RepositoryNotEmptyException", "ImageReferencedByManifest"}},
+	{op.NotFound, []string{"*.NotFound", "*NotFound", "*NotFoundException", "ServiceNotActiveException", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
 	{op.AlreadyExists, []string{"*Duplicate*", "*AlreadyExists*", "*.AlreadyExists", "BucketAlreadyOwnedByYou"}},
 	{op.QuotaExceeded, []string{"*LimitExceeded*", "InsufficientInstanceCapacity", "Insufficient*Capacity", "InsufficientCapacity*", "InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity",
 		"InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientVolumeCapacity", "MaxSpotInstanceCountExceeded", "TooManyBuckets", "TooMany*", "QuotaExceeded", "ServiceQuotaExceeded*"}},
 	{op.Unsupported, []string{"NotImplemented", "MethodNotAllowed", "UnsupportedArgument"}},
 	{op.Internal, []string{"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}},
 	{op.InvalidArgument, []string{"Invalid*", "Malformed*", "Missing*", "ValidationError", "ValidationException", "KeyTooLong*", "EntityTooLarge", "EntityTooSmall", "Unsupported",
-		"Unsupported*", "UnknownParameter", "UnknownVolumeType*", "MetadataTooLarge", "IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "Volume*Size*", "BlockDeviceMapping*", "BadRequest"}},
+		"Unsupported*", "UnknownParameter", "UnknownVolumeType*", "MetadataTooLarge", "IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "Volume*Size*", "BlockDeviceMapping*", "BadRequest", "ClientException"}},
 }
 
 // kindOfCode is the kind of an error code of EC2, S3 or STS; "" if none knows it.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -181,20 +180,10 @@ func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if a, ok := r.Context().Value(answerKey{}).(*answer); ok && err == nil && resp.StatusCode >= 400 {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.after = retryAfter(resp.Header.Get("Retry-After"))
+		a.after = op.RetryAfter(resp.Header.Get("Retry-After"))
 		a.requestID = cmp.Or(resp.Header.Get("X-Request-Id"), resp.Header.Get("X-Amzn-Requestid"))
 	}
 	return resp, err
-}
-
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // failed is what an error of the SDK means.
@@ -324,4 +313,23 @@ func next(h http.Header) string {
 		return ""
 	}
 	return u.Query().Get("last")
+}
+
+// Parts takes the name of an image in the own registry apart; either tag or
+// digest is empty.
+func (c *Client) Parts(image string) (repository, tag, digest string, err error) {
+	ref, err := c.reference(image)
+	if err != nil {
+		return "", "", "", err
+	}
+	if host := ref.Context().RegistryStr(); host != c.home {
+		return "", "", "", op.Errorf(op.InvalidArgument, "%s is in %s, not in the connection's own registry %s", image, host, c.home)
+	}
+	switch r := ref.(type) {
+	case name.Digest:
+		digest = r.DigestStr()
+	case name.Tag:
+		tag = r.TagStr()
+	}
+	return ref.Context().RepositoryStr(), tag, digest, nil
 }

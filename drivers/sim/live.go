@@ -23,7 +23,7 @@ const canListen = true
 // A live is what really runs of a world, on loopback, while a connection with
 // listen is open: its balancers (proxy.go), and what its containers and nodes
 // answer with. The records say what there is to be; settle makes it so. It never
-// connects to another machine.
+// connects to another machine but where the configuration says so.
 type live struct {
 	world *world
 	end   context.CancelFunc
@@ -34,6 +34,7 @@ type live struct {
 	mu       sync.Mutex
 	users    int
 	over     bool
+	reach    []netip.Prefix
 	sites    map[string]*site // by address, or by node
 	proxies  map[string]*proxy
 	reserved map[int]net.Listener // host ports of containers that are yet to start
@@ -42,8 +43,9 @@ type live struct {
 // tick is how often the world is looked at when nobody asks it anything.
 const tick = 100 * time.Millisecond
 
-// enter opens the world's live, or joins the one that is open.
-func (w *world) enter() *live {
+// enter opens the world's live, or joins the one that is open. Members may be in
+// the networks of reach too.
+func (w *world) enter(reach []netip.Prefix) *live {
 	w.living.Lock()
 	defer w.living.Unlock()
 	if w.live == nil {
@@ -52,8 +54,12 @@ func (w *world) enter() *live {
 		l.done.Go(func() { l.watch(ctx) })
 		w.live = l
 	}
-	w.live.users++
-	return w.live
+	l := w.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users++
+	l.reach = append(l.reach, reach...)
+	return l
 }
 
 // leave ends what runs, with the last connection that has it.
@@ -117,9 +123,12 @@ func (l *live) settle(ctx context.Context) {
 	}
 	l.settling.Lock()
 	defer l.settling.Unlock()
+	l.mu.Lock()
+	reach := l.reach
+	l.mu.Unlock()
 	var p plan
 	if err := l.world.view(ctx, func(tx *txn, now time.Time) error {
-		p = survey(tx, now)
+		p = survey(tx, now, reach)
 		return nil
 	}); err != nil {
 		return
@@ -191,7 +200,7 @@ func (l *live) finish(ctx context.Context, idle []string) {
 }
 
 // survey reads the plan from the world's records.
-func survey(tx *txn, now time.Time) plan {
+func survey(tx *txn, now time.Time, reach []netip.Prefix) plan {
 	p := plan{sites: map[string]sitePlan{}, proxies: map[string]proxyPlan{}}
 	inside := map[string]string{} // the address in a container, and its site
 	for _, c := range containers.from(tx, "") {
@@ -229,7 +238,7 @@ func survey(tx *txn, now time.Time) plan {
 					t.site = "node " + m.Node
 					p.sites[t.site] = sitePlan{"", n.Name + "\n"}
 				}
-			case ip.IsLoopback():
+			case ip.IsLoopback() || slices.ContainsFunc(reach, func(n netip.Prefix) bool { return n.Contains(ip) }):
 				t.target = address
 			default:
 				t.site = inside[address]

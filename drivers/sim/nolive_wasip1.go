@@ -4,6 +4,7 @@ package sim
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
@@ -15,7 +16,7 @@ type live struct{}
 
 const canListen = false
 
-func (*world) enter() *live                                                   { return nil }
+func (*world) enter([]netip.Prefix) *live                                     { return nil }
 func (*live) leave()                                                          {}
 func (*live) settle(context.Context)                                          {}
 func (*live) showBalancer(*lb.Balancer)                                       {}
