@@ -11,6 +11,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/joyent"
+	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/openstack"
@@ -26,6 +27,7 @@ func Providers(state string) []*drivers.Provider {
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),
+		[]*drivers.Provider{libvirt.Provider()},
 		openstack.Providers(),
 	)
 }
