@@ -20,6 +20,7 @@ import (
 // A session is what one opened driver makes requests with.
 type session struct {
 	login     login
+	main      string            // the type of the driver's own service
 	endpoints map[string]string // of services by type, instead of the catalogue's
 	pageSize  int               // 0 leaves it to the service
 	transport *http.Transport
@@ -45,7 +46,7 @@ func newSession(c sessionConfig, main string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{login: l, pageSize: c.PageSize, endpoints: map[string]string{}, turn: make(chan struct{}, 1), transport: http.DefaultTransport.(*http.Transport).Clone()}
+	s := &session{login: l, main: main, pageSize: c.PageSize, endpoints: map[string]string{}, turn: make(chan struct{}, 1), transport: http.DefaultTransport.(*http.Transport).Clone()}
 	s.transport.TLSClientConfig = l.tls
 	s.transport.MaxIdleConnsPerHost = 16
 	for kind, url := range c.Endpoints {

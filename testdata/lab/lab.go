@@ -49,7 +49,7 @@ import (
 )
 
 // servers are the ones that can be installed.
-var servers = []*server{fakeGCS, moto, sshd, versity}
+var servers = []*server{fakeGCS, moto, openStack, sshd, versity}
 
 // A server is a program that tests talk to.
 type server struct {
