@@ -9,6 +9,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/aws"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -20,5 +21,6 @@ func Providers(state string) []*drivers.Provider {
 		[]*drivers.Provider{local.Provider()},
 		aws.Providers(),
 		google.Providers(),
+		openstack.Providers(),
 	)
 }

@@ -1,6 +1,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -65,7 +66,7 @@ func (d *computeDriver) AllocateAddress(ctx context.Context, in compute.Allocate
 	if err != nil {
 		return compute.Address{}, err
 	}
-	a, err := d.newAddress(ctx, given(object{"description": in.Name, "subnet_id": extra.Subnet, "floating_ip_address": extra.IP}), extra.Network, words...)
+	a, err := d.newAddress(ctx, given(object{"description": in.Name, "subnet_id": extra.Subnet, "floating_ip_address": extra.IP}), cmp.Or(extra.Network, d.external), words...)
 	if err != nil {
 		return compute.Address{}, err
 	}
@@ -74,38 +75,31 @@ func (d *computeDriver) AllocateAddress(ctx context.Context, in compute.Allocate
 
 // newAddress gets an address of an external network: one that is named, by id
 // or by name, or the only one.
-func (d *computeDriver) newAddress(ctx context.Context, body object, network string, words ...string) (item[floating], error) {
-	if network == "" {
-		network = d.external
-	}
-	networks, err := d.externalNetworks(ctx)
+func (s *session) newAddress(ctx context.Context, body object, of string, words ...string) (item[floating], error) {
+	networks, err := all[network](ctx, s, neutron, "networks", url.Values{"router:external": {"true"}, "fields": {"id", "name"}}, "networks")
 	if err != nil {
 		return item[floating]{}, err
 	}
 	var names []string
 	var chosen string
 	for _, n := range networks {
-		if n.ID == network || n.Name == network || network == "" {
+		if of == "" || n.ID == of || n.Name == of {
 			chosen = n.ID
 			names = append(names, n.Name)
 		}
 	}
 	switch {
-	case len(names) == 0 && network != "":
-		return item[floating]{}, op.Errorf(op.NotFound, "there is no external network %q", network)
+	case len(names) == 0 && of != "":
+		return item[floating]{}, op.Errorf(op.NotFound, "there is no external network %q", of)
 	case len(names) == 0:
 		return item[floating]{}, op.Errorf(op.Unsupported, "the cloud has no external network, which public addresses would be of")
 	case len(names) > 1:
 		return item[floating]{}, op.Errorf(op.InvalidArgument, "the cloud has the external networks %q: give extra = {\"floating_network\": …}, or the connection external_network", names)
 	}
 	body["floating_network_id"] = chosen
-	a, err := create[floating](ctx, d.session, "floatingips", "floatingip", body, words)
+	a, err := create[floating](ctx, s, "floatingips", "floatingip", body, words)
 	a.v.Tags = words
 	return a, err
-}
-
-func (d *computeDriver) externalNetworks(ctx context.Context) ([]network, error) {
-	return all[network](ctx, d.session, neutron, "networks", url.Values{"router:external": {"true"}, "fields": {"id", "name"}}, "networks")
 }
 
 func (d *computeDriver) address(ctx context.Context, id string) (item[floating], error) {

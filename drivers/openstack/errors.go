@@ -43,6 +43,7 @@ func failed(err error) error {
 		e.RequestID = cmp.Or(e.RequestID, answer.ResponseHeader.Get(name))
 	}
 	e.Code, e.Message = said(answer.Body)
+	e.Message = plain(e.Message) // some put HTML into JSON
 	if to := answer.ResponseHeader.Get("Location"); answer.Actual/100 == 3 && to != "" {
 		e.Message = "the service redirects to " + to + ", which is not followed: use that as its endpoint"
 	}
@@ -63,7 +64,7 @@ func failed(err error) error {
 func said(body []byte) (code, message string) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
-		return "", plain(string(body))
+		return "", string(body)
 	}
 	text := func(raw json.RawMessage) (s string) {
 		_ = json.Unmarshal(raw, &s) // what is none stays empty
@@ -115,8 +116,10 @@ var (
 	// full are the words for a limit of the project or of the cloud.
 	full = regexp.MustCompile(`(?i)quota|too many key pairs|exceeds? (the )?(allowed|maximum|available)|limit exceeded|no more (ip )?addresses|no (more )?valid host`)
 	// absent are the words in which an invalid request says that what it names is not there.
-	absent = regexp.MustCompile(`(?i)can ?not find|could not (be )?f(ou|i)nd|not found|does not exist|invalid (key_name|imageref|flavorref) provided|unable to find|is not a valid (node|instance)`)
-	exists = regexp.MustCompile(`(?i)already exists|already in use by|duplicate|there is already`)
+	absent = regexp.MustCompile(`(?i)can ?not find|could not (be )?f(ou|i)nd|not found|does not exist|invalid (key_name|imageref|flavorref) provided|is not a valid (node|instance)`)
+	// busy are those in which it says that the thing is not in a state for it.
+	busy   = regexp.MustCompile(`(?i)status must be|must be (available|detached)|current status is|currently has a status of|is (already|not) attached|in an error state`)
+	exists = regexp.MustCompile(`(?i)already exists|already (in use by|using)|duplicate|there is already`)
 )
 
 // kindOf is the kind of an answer by its status, and by its words where the
@@ -145,6 +148,8 @@ func kindOf(status int, code, message string) op.Kind {
 		return op.Unsupported // an extension, a microversion, an API
 	case status >= 500:
 		return op.Unavailable
+	case status == http.StatusBadRequest && busy.MatchString(message):
+		return op.Conflict // Cinder
 	case status == http.StatusBadRequest && absent.MatchString(message):
 		return op.NotFound
 	}

@@ -139,8 +139,16 @@ func prefix(cidr string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// DestroyNetwork looks first: Neutron would take the subnets along.
 func (d *computeDriver) DestroyNetwork(ctx context.Context, in compute.DestroyNetwork) error {
-	_, err := d.send(ctx, neutron, http.MethodDelete, path("networks", in.Network), nil, nil)
+	subnets, err := all[subnet](ctx, d.session, neutron, "subnets", url.Values{"network_id": {in.Network}, "fields": {"id"}}, "subnets")
+	switch {
+	case err != nil:
+		return err
+	case len(subnets) > 0:
+		return op.Errorf(op.Conflict, "the network %s has %d subnets: destroy them first", in.Network, len(subnets))
+	}
+	_, err = d.send(ctx, neutron, http.MethodDelete, path("networks", in.Network), nil, nil)
 	return err
 }
 

@@ -98,14 +98,14 @@ type port struct {
 
 // portsOf asks for the ports of nodes. Of many nodes all ports of the project
 // are asked for: so many ids are too long for a URL.
-func (d *computeDriver) portsOf(ctx context.Context, nodes ...string) ([]port, error) {
+func (s *session) portsOf(ctx context.Context, nodes ...string) ([]port, error) {
 	query := url.Values{"fields": {"id", "device_id", "network_id", "security_groups", "fixed_ips", "tags"}}
 	if len(nodes) <= 100 {
 		query["device_id"] = nodes
-	} else if who, err := d.who(ctx); err == nil && who.project != "" {
+	} else if who, err := s.who(ctx); err == nil && who.project != "" {
 		query.Set("project_id", who.project)
 	}
-	return all[port](ctx, d.session, neutron, "ports", query, "ports")
+	return all[port](ctx, s, neutron, "ports", query, "ports")
 }
 
 // inNetworks adds to nodes what networks, subnets and security groups they are

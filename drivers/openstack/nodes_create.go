@@ -81,7 +81,7 @@ func (d *computeDriver) createNode(ctx context.Context, in compute.CreateNode, e
 	}
 	if public {
 		port := append(slices.Clone(extra.Ports), with.ports...)[0]
-		address, err := d.newAddress(ctx, object{"port_id": port, "description": in.Name}, "", ours)
+		address, err := d.newAddress(ctx, object{"port_id": port, "description": in.Name}, d.external, ours)
 		if err != nil {
 			return compute.Node{}, err
 		}

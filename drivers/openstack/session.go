@@ -134,7 +134,7 @@ var aliases = map[string][]string{
 
 // versions are the versions that the paths of an API begin with, which
 // catalogues mostly leave out.
-var versions = map[string]string{"network": "v2.0", "image": "v2", "load-balancer": "v2.0", "dns": "v2", "key-manager": "v1"}
+var versions = map[string]string{"network": "v2.0", "image": "v2", "load-balancer": "v2.0", "dns": "v2", "key-manager": "v1", "identity": "v3"}
 
 var versioned = regexp.MustCompile(`/v\d+(\.\d+)?/$`)
 

@@ -399,6 +399,7 @@ func TestErrorKinds(t *testing.T) {
 		"Nova, fault":             {status: 500, body: `{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`, kind: op.Unavailable, code: "computeFault"},
 		"old Nova, rate":          {status: 413, body: `{"overLimit": {"code": 413, "message": "This request was rate-limited.", "retryAfter": "9"}}`, after: "9", kind: op.RateLimited},
 		"Cinder, quota":           {status: 413, body: `{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'.", "retryAfter": "0"}}`, after: "0", kind: op.QuotaExceeded},
+		"Cinder, state":           {status: 400, body: `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error and must not be attached."}}`, kind: op.Conflict},
 		"Neutron, quota":          {status: 409, body: `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": ""}}`, kind: op.QuotaExceeded, code: "OverQuota"},
 		"Neutron, rule":           {status: 409, body: `{"NeutronError": {"type": "SecurityGroupRuleExists", "message": "Security group rule already exists. Rule id is x.", "detail": ""}}`, kind: op.AlreadyExists},
 		"Neutron, in use":         {status: 409, body: `{"NeutronError": {"type": "NetworkInUse", "message": "Unable to complete operation on network x.", "detail": ""}}`, kind: op.Conflict, code: "NetworkInUse"},

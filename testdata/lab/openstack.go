@@ -249,7 +249,7 @@ password = ` + openStackPassword + "\n"
 		return "[" + section + "]\nconnection = mysql+pymysql://lab:lab@" + c.addr["database"] + "/" + name + "?charset=utf8\n"
 	}
 	_, port, _ := net.SplitHostPort(c.addr[name])
-	common := database("database", name) + "[keystone_authtoken]\ninterface = public\nwww_authenticate_uri = " + c.url("keystone") + "\nservice_token_roles_required = false\n" + login +
+	common := database("database", name) + "[keystone_authtoken]\ninterface = public\nwww_authenticate_uri = " + c.url("keystone") + "\nservice_token_roles = admin\nservice_token_roles_required = true\n" + login +
 		"[oslo_concurrency]\nlock_path = " + filepath.Join(c.dir, "locks") + "\n[oslo_policy]\npolicy_file = none.yaml\n"
 	state := filepath.Join(c.dir, name)
 	switch name {
@@ -258,7 +258,7 @@ password = ` + openStackPassword + "\n"
 	case "placement":
 		return database("placement_database", name) + common
 	case "glance":
-		return "[DEFAULT]\nenabled_backends = lab:file\n[lab]\nfilesystem_store_datadir = " + state + "\n[glance_store]\ndefault_backend = lab\n" +
+		return "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = " + port + "\nworkers = 0\nenabled_backends = lab:file\n[lab]\nfilesystem_store_datadir = " + state + "\n[glance_store]\ndefault_backend = lab\n" +
 			"[os_glance_staging_store]\nfilesystem_store_datadir = " + state + "-staging\n[os_glance_tasks_store]\nfilesystem_store_datadir = " + state + "-tasks\n" +
 			"[paste_deploy]\nflavor = keystone\nconfig_file = /usr/share/glance-common/glance-api-paste.ini\n" + common
 	case "nova":
@@ -279,7 +279,7 @@ discover_hosts_in_cells_interval = 1
 [wsgi]
 api_paste_config = /usr/share/nova-common/api-paste.ini
 ` + database("api_database", "nova_api") + "[glance]\napi_servers = " + c.url("glance") + "\n[placement]\nregion_name = lab\n" + login + "[neutron]\nregion_name = lab\n" + login +
-			"[cinder]\nos_region_name = lab\n" + login + common
+			"[service_user]\nsend_service_user_token = true\n" + login + "[cinder]\nos_region_name = lab\n" + login + common
 	case "neutron":
 		return `[DEFAULT]
 core_plugin = ml2
@@ -314,7 +314,7 @@ api_paste_config = /usr/share/cinder-common/api-paste.ini
 glance_api_servers = ` + c.url("glance") + `
 [lab]
 volume_backend_name = lab
-volume_driver = cinder.tests.fake_driver.FakeLoggingVolumeDriver
+volume_driver = storage.Driver
 [coordination]
 backend_url = file://` + state + `-coordination
 [nova]

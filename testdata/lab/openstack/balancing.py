@@ -7,6 +7,11 @@ from octavia.api.drivers.noop_driver import driver
 from octavia.common import constants
 from octavia.db import api, models
 
+# In the order in which they can be removed; those of an operating status with it.
+MODELS = {models.Member: True, models.HealthMonitor: True, models.Pool: True, models.L7Rule: False, models.L7Policy: False, models.Listener: True, models.LoadBalancer: True}
+
+asked = threading.Event()  # something may be pending
+
 
 class Provider(driver.NoopProviderDriver):
     """Octavia's own noop provider, with somebody who reports that what was
@@ -15,28 +20,33 @@ class Provider(driver.NoopProviderDriver):
 
     def __init__(self):
         super().__init__()
-        threading.Thread(target=self.report, daemon=True).start()
+        threading.Thread(target=report, daemon=True).start()
 
-    def report(self):
-        while True:
-            time.sleep(0.1)
-            try:
-                self.advance()
-            except Exception as e:
-                print("octavia's agent:", e, flush=True)
 
-    def advance(self):
-        session = api.get_session()
-        online = {models.LoadBalancer: constants.ONLINE, models.Listener: constants.ONLINE, models.Pool: constants.ONLINE,
-                  models.Member: constants.ONLINE, models.HealthMonitor: constants.ONLINE}
-        for model in (models.Member, models.HealthMonitor, models.Pool, models.L7Rule, models.L7Policy, models.Listener, models.LoadBalancer):
-            with session.begin():
-                for row in session.query(model).filter(model.provisioning_status.like("PENDING_%")).all():
-                    if row.provisioning_status != constants.PENDING_DELETE:
-                        row.provisioning_status = constants.ACTIVE
-                        if model in online:
-                            row.operating_status = online[model]
-                    elif model is models.LoadBalancer:
-                        row.provisioning_status = constants.DELETED
-                    else:
-                        session.delete(row)
+def report():
+    while asked.wait():
+        asked.clear()
+        time.sleep(0.1)
+        try:
+            if advance() > 0:
+                asked.set()
+        except Exception as e:
+            print("octavia's agent:", e, flush=True)
+
+
+def advance():
+    """Does what is pending, and says how much that was."""
+    session, done = api.get_session(), 0
+    for model, operates in MODELS.items():
+        with session.begin():
+            for row in session.query(model).filter(model.provisioning_status.like("PENDING_%")).all():
+                done += 1
+                if row.provisioning_status != constants.PENDING_DELETE:
+                    row.provisioning_status = constants.ACTIVE
+                    if operates:
+                        row.operating_status = constants.ONLINE
+                elif model is models.LoadBalancer:
+                    row.provisioning_status = constants.DELETED
+                else:
+                    session.delete(row)
+    return done

@@ -1,5 +1,7 @@
 """What takes the place of a hypervisor in Nova."""
 
+import io
+
 from nova.image import glance
 from nova.virt import fake
 
@@ -15,4 +17,4 @@ class Driver(fake.FakeDriver):
         api = glance.API()
         found = api.get(context, image_id)
         api.update(context, image_id, {"name": found["name"], "disk_format": "raw", "container_format": "bare", "properties": found["properties"]},
-                   data=[b"content of " + instance.name.encode()])
+                   data=io.BytesIO(b"content of " + instance.name.encode()))

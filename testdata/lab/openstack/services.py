@@ -17,6 +17,19 @@ CONFIG = os.path.abspath(NAME + ".conf")
 ARGS = [NAME, "--config-file", CONFIG]
 
 
+def remember_tokens():
+    """Has the services ask Keystone once for each token, as they do wherever
+    they have a memcached to share what they know of tokens."""
+    from keystonemiddleware import auth_token
+    fetch, known = auth_token.AuthProtocol.fetch_token, {}
+
+    def remembering(self, token, **arguments):
+        if token not in known:
+            known[token] = fetch(self, token, **arguments)
+        return known[token]
+    auth_token.AuthProtocol.fetch_token = remembering
+
+
 def serve(application):
     """Serves a WSGI application, a thread a request."""
     import socketserver
@@ -30,6 +43,7 @@ def serve(application):
         def address_string(self):
             return self.client_address[0]
 
+    remember_tokens()
     with simple_server.make_server("127.0.0.1", PORT, application, Server, Handler) as s:
         print("serving", NAME, "at", PORT, flush=True)
         s.serve_forever()
@@ -40,6 +54,7 @@ def launch(*services):
     from oslo_config import cfg
     from oslo_service import service
 
+    remember_tokens()
     launcher = service.ServiceLauncher(cfg.CONF, restart_method="mutate")
     for s in services:
         launcher.launch_service(s)
@@ -61,10 +76,12 @@ def placement():
 
 
 def glance():
-    os.environ["OS_GLANCE_CONFIG_DIR"] = os.getcwd()
-    from glance.common import wsgi_app
-    wsgi_app.CONFIG_FILES = [NAME + ".conf"]
-    serve(wsgi_app.init_app())
+    # Its own server takes bodies in chunks, which the one here does not.
+    from glance.cmd import api
+    sys.argv = ARGS
+    remember_tokens()
+    print("serving", NAME, "at", PORT, flush=True)
+    api.main()
 
 
 def nova():
@@ -116,7 +133,14 @@ def neutron():
 
 def octavia():
     from octavia.api import app
-    serve(app.setup_app(argv=ARGS))
+    import balancing
+    application = app.setup_app(argv=ARGS)
+
+    def noticed(environ, start_response):
+        answer = application(environ, start_response)
+        balancing.asked.set()
+        return answer
+    serve(noticed)
 
 
 {f.__name__: f for f in (keystone, placement, glance, nova, cinder, neutron, octavia)}[NAME]()
