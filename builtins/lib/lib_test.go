@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/builtins/lib"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/internal/glob"
 )
 
 // exec runs a script with what is granted, and returns what it printed in tables.
@@ -133,7 +134,7 @@ func TestMatch(t *testing.T) {
 		{"**", "a/b/c", true}, {"*.txt", "a.txt", true}, {"*.txt", "d/a.txt", false}, {"**/*.txt", "a.txt", true},
 		{"**/*.txt", "d/e/a.txt", true}, {"d/**", "d/e", true}, {"d/**", "e/d", false}, {"d/*/f", "d/e/f", true}, {"d/*/f", "d/f", false},
 	} {
-		if got := lib.Match(c.pattern, c.name); got != c.want {
+		if got := glob.Match(c.pattern, c.name); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.pattern, c.name, got)
 		}
 	}
@@ -192,6 +193,11 @@ posted = http.post(url, "data").headers["x-method"]
 `, "url", server.URL)
 	if err != nil || g["status"].String() != "418" || g["body"].String() != `"tea"` || g["posted"].String() != `"POST"` {
 		t.Errorf("got %v, %v", g, err)
+	}
+	for network, want := range map[string]op.Kind{"127.0.0.0/8": "", "10.0.0.0/8": op.PermissionDenied, "0.0.0.0/0": ""} {
+		if _, _, err := exec(t, lib.Grants{HTTP: []string{network}}, `http.get(url)`, "url", server.URL); op.KindOf(unwrap(err)) != want {
+			t.Errorf("granted %s: %v", network, err)
+		}
 	}
 	for path, want := range map[string]string{"/away": "the host example.net is not granted", "/huge": "more than 16 MiB"} {
 		if _, _, err := exec(t, lib.Grants{HTTP: []string{host}}, `http.get(url)`, "url", server.URL+path); err == nil || !strings.Contains(err.Error(), want) {

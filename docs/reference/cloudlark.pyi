@@ -380,9 +380,11 @@ class storage_bucket:
     location: str
     created_at: Any
     extra: dict[str, Any]
+    def create_multipart_upload(self, name: Any = ..., size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., extra: dict[str, Any] = ...) -> storage_upload: ...
     def delete(self) -> None: ...
     def delete_objects(self, names: Any = ...) -> storage_deleted: ...
     def get_object(self, name: Any = ...) -> storage_object: ...
+    def list_multipart_uploads(self, prefix: str = ...) -> list[storage_upload]: ...
     def list_objects(self, prefix: str = ..., delimiter: str = ...) -> list[storage_object]: ...
     def put_object(self, name: Any = ..., body: Any = ..., size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., if_absent: bool = ..., extra: dict[str, Any] = ...) -> storage_object: ...
     def refresh(self) -> storage_bucket: ...
@@ -425,6 +427,28 @@ class storage_url:
     headers: dict[str, str]
     expires_at: Any
 
+class storage_upload:
+    bucket: str
+    name: str
+    id: str
+    min_part_size: int
+    max_part_size: int
+    max_parts: int
+    created_at: Any
+    extra: dict[str, Any]
+    def abort(self, bucket: Any = ..., name: Any = ...) -> None: ...
+    def complete(self, bucket: Any = ..., name: Any = ..., parts: list[storage_part] = ..., checksums: dict[str, str] = ..., if_absent: bool = ...) -> storage_object: ...
+    def list_parts(self, bucket: Any = ..., name: Any = ...) -> list[storage_part]: ...
+    def upload_part(self, bucket: Any = ..., name: Any = ..., number: int = ..., body: Any = ..., size: Any = ...) -> storage_part: ...
+
+class storage_part:
+    upload: str
+    number: int
+    size: int
+    etag: str
+    checksums: dict[str, str]
+    last_modified: Any
+
 class storage_answer:
     value: Any
 
@@ -460,6 +484,18 @@ class storage_connection:
         "Say the object's public URL."
     def update_object(self, bucket: Any, name: Any, metadata: dict[str, str] = ..., content_type: str = ...) -> storage_object:
         "Replace an object's metadata and content type, keeping its body."
+    def create_multipart_upload(self, bucket: Any, name: Any, size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., extra: dict[str, Any] = ...) -> storage_upload:
+        "Begin an object that is written in parts."
+    def upload_part(self, bucket: Any, name: Any, upload: Any, number: int, body: Any, size: Any = ...) -> storage_part:
+        "Write one part of an upload, in any order and many at a time."
+    def list_parts(self, bucket: Any, name: Any, upload: Any) -> list[storage_part]:
+        "List the parts of an upload that are there, by number."
+    def complete_multipart_upload(self, bucket: Any, name: Any, upload: Any, parts: list[storage_part], checksums: dict[str, str] = ..., if_absent: bool = ...) -> storage_object:
+        "Make the object of the parts given."
+    def abort_multipart_upload(self, bucket: Any, name: Any, upload: Any) -> None:
+        "Give an upload up and delete its parts."
+    def list_multipart_uploads(self, bucket: Any, prefix: str = ...) -> list[storage_upload]:
+        "List the uploads of a bucket that are neither completed nor aborted, in no particular order."
     def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
         "Call the provider's own API: what the portable operations lack."
     def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:
@@ -589,7 +625,10 @@ class container_image:
     size: int
     created_at: Any
     extra: dict[str, Any]
+    def copy(self, to: str = ...) -> container_image: ...
     def delete(self) -> None: ...
+    def push(self, to: str = ...) -> container_image: ...
+    def refresh(self) -> container_image: ...
 
 class container_container:
     id: str
@@ -616,6 +655,7 @@ class container_container:
     def logs(self, follow: bool = ..., tail: int = ...) -> list[container_log_line]: ...
     def refresh(self) -> container_container: ...
     def restart(self) -> None: ...
+    def scale(self, replicas: int = ...) -> None: ...
     def start(self) -> None: ...
     def stop(self, timeout: Any = ...) -> None: ...
     def wait(self, state: Any, timeout: Any = "10m") -> container_container: ...
@@ -674,8 +714,14 @@ class container_connection:
         "Destroy a cluster."
     def list_images(self, name: str = ...) -> list[container_image]:
         "List the images that are there to deploy from."
+    def get_image(self, image: Any) -> container_image:
+        "Look an image up by its id or name: at a registry, what the name stands for now."
     def pull_image(self, name: str) -> container_image:
         "Get an image from its registry."
+    def push_image(self, image: Any, to: str = ...) -> container_image:
+        "Send an image that is here to the registry that its name, or the name given, begins with."
+    def copy_image(self, image: Any, to: str) -> container_image:
+        "Copy an image from one registry to another, for all its architectures, without keeping it here."
     def delete_image(self, image: Any) -> None:
         "Delete an image."
     def list_containers(self, name: str = ..., state: str = ..., cluster: Any = ..., tags: dict[str, str] = ...) -> list[container_container]:
@@ -690,6 +736,8 @@ class container_connection:
         "Stop a container; it can be started again."
     def restart_container(self, container: Any) -> None:
         "Stop a container and start it again."
+    def scale_container(self, container: Any, replicas: int) -> None:
+        "Change how many of a container run."
     def destroy_container(self, container: Any) -> None:
         "Stop a container and remove it."
     def get_container_logs(self, container: Any, follow: bool = ..., tail: int = ...) -> list[container_log_line]:

@@ -7,8 +7,12 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/azure"
+	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
+	"github.com/cloudlark/cloudlark/drivers/joyent"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
@@ -18,8 +22,9 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), oci.Provider()},
 		aws.Providers(),
+		azure.Providers(),
 		google.Providers(),
 		openstack.Providers(),
 	)

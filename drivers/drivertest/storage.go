@@ -44,6 +44,7 @@ func Storage(t *testing.T, h Harness) {
 	s.test(t, "list", s.list, "put_object", "list_objects")
 	s.test(t, "copy", s.copy, "copy_object")
 	s.test(t, "update", s.update, "update_object")
+	s.test(t, "uploads", s.uploads, "create_multipart_upload", "upload_part", "complete_multipart_upload", "read_object", "get_object")
 	s.test(t, "delete", s.delete, "delete_object")
 	s.test(t, "delete_many", s.deleteMany, "delete_objects")
 	s.test(t, "presign", s.presign, "presign_object")
@@ -690,7 +691,7 @@ func (s storageSuite) names(t *testing.T) {
 		"deep":             strings.Repeat("d/", 20) + "file",
 		"hidden":           ".hidden",
 		"dots inside":      "a..b/c...d",
-		"longest":          strings.Repeat("n/", 400) + strings.Repeat("m", 224),
+		"longest":          strings.Repeat("segments/", 113) + "1234567",
 	}
 	odd := map[string]string{
 		"leading slash":   "/lead",
@@ -711,6 +712,7 @@ func (s storageSuite) names(t *testing.T) {
 		"null":            "a\x00b",
 		"longest segment": strings.Repeat("é", 512),
 		"device":          "NUL",
+		"many segments":   strings.Repeat("n/", 400) + strings.Repeat("m", 224),
 	}
 	roundTrip := func(name string, mayRefuse bool) func(t *testing.T) {
 		return func(t *testing.T) {

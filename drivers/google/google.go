@@ -1,5 +1,5 @@
-// Package google is the drivers for Google Cloud: "gce", of the compute family,
-// and "gcs", of the storage family.
+// Package google is the drivers for Google Cloud: "gce", of the compute family and
+// of the load balancers, and "gcs", of the storage family.
 //
 // How a session is opened (session.go, credentials.go) and what an error means
 // (errors.go) is for all services; each file of the rest is one part of one
@@ -10,6 +10,7 @@ package google
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
@@ -37,7 +38,16 @@ func Providers() []*drivers.Provider {
 			Title:   "Google Cloud Storage",
 			Website: "https://cloud.google.com/storage",
 			Doc:     sessionDoc + gcsDoc,
-			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
+			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}},
 		}, openGCS),
+		drivers.New(drivers.Info{
+			Name:    "gce",
+			Family:  lb.Family,
+			Title:   "Google Cloud Load Balancing",
+			Website: "https://cloud.google.com/load-balancing",
+			Doc:     sessionDoc + lbDoc,
+			Extras:  map[string]any{"create_balancer": balancerExtra{}},
+			Missing: map[string]string{"balancer_update_member": "an endpoint has neither a weight nor a switch: detach it, and it finishes what it has"},
+		}, openLB),
 	}
 }

@@ -86,7 +86,11 @@ func conformBalancers(t *testing.T, cloud lab.Cloud) {
 		Open:       opener(cloud, 1, map[string]any{"subnet": subnet}),
 		Timeout:    3 * time.Minute,
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
-		OnePage:      []string{"list_protocols", "list_supported_algorithms"},
+		OnePage: []string{"list_protocols", "list_supported_algorithms"},
+		Lacks: map[string]string{
+			"create_balancer.drain_timeout": "Octavia waits for nobody",
+			"update_balancer.drain_timeout": "Octavia waits for nobody",
+		},
 		Native:       native.Call{Operation: "GET /lbaas/providers"},
 		NativeChange: "POST /lbaas/loadbalancers",
 		Node: func(t testing.TB) string {

@@ -44,7 +44,8 @@ const balancerDoc = `## What to know
   TCP or UDP, nor the other way round.
 - ` + "`https`" + ` ends TLS in the balancer: ` + "`certificate`" + ` is the URL of a container or secret of the key manager (Barbican).
 - Octavia's round robin and least connections heed weights. The weighted algorithms are those, remembered as a tag of the pool.
-- A member by node is its first IPv4 address; the node's id is kept as a tag. A weight of 0, by ` + "`native`" + `, drains a member: its state is then ` + "`draining`" + `.
+- A member by node is its first IPv4 address; the node's id is kept as a tag. A member that drains has the weight 0, and its own in a tag. Octavia waits for nobody when a
+  member is detached: there is no ` + "`drain_timeout`" + `.
 - A health check's port is kept as a tag of the monitor, and is each member's monitor_port.
 - Native operations are those of the [API](https://docs.openstack.org/api-ref/load-balancer/v2/) after ` + "`/v2.0`" + `: ` + "`balancers.native(\"GET /lbaas/amphorae\")`" + `.
 `

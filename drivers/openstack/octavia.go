@@ -89,6 +89,7 @@ const (
 	weightedWord = "cloudlark-algorithm=weighted" // of a pool
 	portWord     = "cloudlark-port="              // of a health monitor: the port to ask, which members have
 	nodeWord     = "cloudlark-node="              // of a member
+	weightWord   = "cloudlark-weight="            // of a member that drains: the weight that it had
 )
 
 // word finds the value of a word in tags.

@@ -33,6 +33,9 @@ func (d *balancerDriver) CreateBalancer(ctx context.Context, in lb.CreateBalance
 	if err != nil {
 		return lb.Balancer{}, err
 	}
+	if in.DrainTimeout != 0 {
+		return lb.Balancer{}, errDrain
+	}
 	front, err := listenerBody(in.Name, in.Port, in.Protocol, in.Certificate)
 	if err != nil {
 		return lb.Balancer{}, err
@@ -99,6 +102,8 @@ func (d *balancerDriver) CreateBalancer(ctx context.Context, in lb.CreateBalance
 	}
 	return b, nil
 }
+
+var errDrain = op.Errorf(op.InvalidArgument, "drain_timeout: Octavia waits for nobody: let a member drain by balancer_update_member, and detach it when it has finished")
 
 // publicWord is the tag of a balancer that a public address was made for.
 const publicWord = "cloudlark-address=public"

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -17,6 +18,9 @@ import (
 type world struct {
 	store store
 	now   func() time.Time
+
+	living sync.Mutex
+	live   *live // nil while no connection has listen
 }
 
 // The tables that are no family's own.
@@ -136,14 +140,19 @@ type driver struct {
 	world      *world
 	faults     *faults
 	boot, keep time.Duration
+	live       *live // nil unless the connection has listen
 }
 
 // HonoursToken makes every operation that changes something happen once for a
 // token: the answer of the first time is given again. See [op.Idempotent].
 func (driver) HonoursToken(o *op.Op) bool { return o.Effect != op.Reads }
 
-// request makes a request of f. Its error says which request it was.
+// request makes a request of f. Its error says which request it was. What really
+// runs is settled before, so that the answer is about it, and after, so that what
+// was changed is so when the answer comes.
 func (d driver) request(ctx context.Context, f func() error) error {
+	d.live.settle(ctx)
+	defer d.live.settle(ctx)
 	return d.requestThat(ctx, d.faults.next(), f)
 }
 
@@ -262,8 +271,21 @@ func page[R, T any](tx *txn, now time.Time, t table[R], from string, size int, s
 
 // listed yields things that are not in the world but always there, page by page.
 func listed[T any](ctx context.Context, d driver, all []T) iter.Seq2[T, error] {
+	return looked(ctx, d, func(*txn) ([]T, error) { return all, nil })
+}
+
+// looked lists, page by page, what a look at the world gives.
+func looked[T any](ctx context.Context, d driver, f func(tx *txn) ([]T, error)) iter.Seq2[T, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) (items []T, next string, err error) {
 		err = d.request(ctx, func() error {
+			var all []T
+			err := d.world.view(ctx, func(tx *txn, _ time.Time) (err error) {
+				all, err = f(tx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 			items, next, err = slicePage(all, cursor, d.config.PageSize)
 			return err
 		})

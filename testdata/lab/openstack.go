@@ -96,8 +96,10 @@ const openStackPassword = "lab-admin"
 // installOpenStack installs the packages, and makes what each start begins
 // with: a database with all tables, the administrator and keys.
 func installOpenStack(home string) error {
-	if err := installPackages(home, openStackPackages...); err != nil {
-		return err
+	for _, program := range []string{"keystone-manage", "placement-manage", "glance-manage", "nova-manage", "neutron-db-manage", "cinder-manage", "octavia-db-manage", "mariadbd", "mariadb"} {
+		if err := apt(home, program, openStackPackages...); err != nil {
+			return err
+		}
 	}
 	// What is made here knows the path of its configuration only while it is made.
 	c := &controlPlane{dir: home, addr: map[string]string{}, started: map[string]*process{}}
@@ -142,23 +144,6 @@ func installOpenStack(home string) error {
 		}
 	}
 	return c.sql("root", "", "shutdown")
-}
-
-// installPackages installs Debian's packages of these names unless they are.
-func installPackages(dir string, names ...string) error {
-	if exec.Command("dpkg-query", append([]string{"--show"}, names...)...).Run() == nil {
-		return nil
-	}
-	quiet := []string{"DEBIAN_FRONTEND=noninteractive"}
-	const wait = "DPkg::Lock::Timeout=900"
-	install := append([]string{"-o", wait, "install", "-y", "-qq", "--no-install-recommends"}, names...)
-	if run(dir, quiet, "apt-get", install...) == nil {
-		return nil
-	}
-	if err := run(dir, quiet, "apt-get", "-o", wait, "update", "-qq"); err != nil {
-		return fmt.Errorf("apt-get, which wants root: %w", err)
-	}
-	return run(dir, quiet, "apt-get", install...)
 }
 
 // A controlPlane is a cloud's services while they run.
