@@ -45,7 +45,7 @@ func conformCompute(t *testing.T, cloud lab.Cloud) {
 	const none = "a security group of OpenStack belongs to no network"
 	drivertest.Compute(t, drivertest.Harness{
 		Open:       withNetwork(cloud),
-		Timeout:    3 * time.Minute,
+		Timeout:    2 * time.Minute,
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
 		OnePage: []string{"list_key_pairs", "list_locations"},
 		Lacks: map[string]string{
@@ -84,7 +84,7 @@ func conformBalancers(t *testing.T, cloud lab.Cloud) {
 	subnet := list[compute.Subnet](t, nodes, compute.ListSubnets{Network: cloud.Network})[0].ID
 	drivertest.LB(t, drivertest.Harness{
 		Open:       opener(cloud, 1, map[string]any{"subnet": subnet}),
-		Timeout:    3 * time.Minute,
+		Timeout:    2 * time.Minute,
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
 		OnePage: []string{"list_protocols", "list_supported_algorithms"},
 		Lacks: map[string]string{

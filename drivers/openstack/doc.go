@@ -18,7 +18,8 @@ Certificates come from the system, ` + "`cacert`" + ` and what clouds.yaml says.
 
 const computeDoc = `## What to know
 
-- Tags of nodes, volumes and snapshots are metadata. Networks, subnets, security groups, addresses and images have words for tags: ` + "`key=value`" + `.
+- Tags of nodes, volumes and snapshots are metadata. Networks, subnets, security groups and addresses have words for tags: ` + "`key=value`" + `. Images have both those and
+  properties: ` + "`tag:key`" + ` is what ` + "`create_image`" + ` sets, as Glance loses words that are added while an image is made.
 - ` + "`public_address = True`" + ` and ` + "`subnets`" + ` make ports and addresses that go with the node when it is destroyed. Where the project has several networks, say which one.
 - ` + "`root_disk`" + ` makes the root disk a volume, which goes with the node.
 - ` + "`stop_node`" + ` asks the node to shut down; Nova cuts its power when it has not done so within a minute, or within what its image says. So ` + "`force`" + ` stops it too, and no sooner.

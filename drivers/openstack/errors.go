@@ -43,7 +43,7 @@ func failed(err error) error {
 		e.RequestID = cmp.Or(e.RequestID, answer.ResponseHeader.Get(name))
 	}
 	e.Code, e.Message = said(answer.Body)
-	e.Message = plain(e.Message) // some put HTML into JSON
+	e.Message = strings.TrimSpace(strings.ReplaceAll(e.Message, "<br />", " ")) // which Glance puts into JSON, too
 	if to := answer.ResponseHeader.Get("Location"); answer.Actual/100 == 3 && to != "" {
 		e.Message = "the service redirects to " + to + ", which is not followed: use that as its endpoint"
 	}
@@ -64,7 +64,7 @@ func failed(err error) error {
 func said(body []byte) (code, message string) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
-		return "", string(body)
+		return "", plain(string(body))
 	}
 	text := func(raw json.RawMessage) (s string) {
 		_ = json.Unmarshal(raw, &s) // what is none stays empty

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -40,17 +41,31 @@ var architectures = map[string]compute.Architecture{"x86_64": compute.X86_64, "a
 
 const gibibyte = 1 << 30
 
+// tagProperty begins the name of a property that is a tag. Glance's own tags,
+// which are words, cannot be given to an image of a node when that is made, and
+// those that are added while its content arrives are lost again.
+const tagProperty = "tag:"
+
 // imageOf leaves Glance's many properties in extra, but those it knows.
 func imageOf(i item[image]) compute.Image {
 	m := i.v
+	tags := tagsOf(m.Tags)
+	for name, value := range i.all {
+		if k, ok := strings.CutPrefix(name, tagProperty); ok {
+			if tags == nil {
+				tags = map[string]string{}
+			}
+			tags[k] = fmt.Sprint(value)
+		}
+	}
 	w := compute.Image{ID: m.ID, Name: m.Name, Description: m.Description, State: cmp.Or(imageStates[m.Status], compute.ImageUnknown), Architecture: architectures[m.Architecture],
-		Size: max(m.MinDisk, int((m.VirtualSize+gibibyte-1)/gibibyte)), Owner: m.Owner, Public: m.Visibility == "public" || m.Visibility == "community", Tags: tagsOf(m.Tags), CreatedAt: m.Created.Time,
+		Size: max(m.MinDisk, int((m.VirtualSize+gibibyte-1)/gibibyte)), Owner: m.Owner, Public: m.Visibility == "public" || m.Visibility == "community", Tags: tags, CreatedAt: m.Created.Time,
 		Extra: i.extra(slices.Collect(func(yield func(string) bool) {
 			for name := range i.all {
 				switch name {
 				case "id", "name", "description", "status", "owner", "tags", "created_at", "schema", "self", "file", "stores":
 				default:
-					if !yield(name) {
+					if !strings.HasPrefix(name, tagProperty) && !yield(name) {
 						return
 					}
 				}
@@ -74,9 +89,6 @@ func (d *computeDriver) ListImages(ctx context.Context, in compute.ListImages) i
 		}
 		if in.Owner != "" {
 			query.Set("owner", in.Owner)
-		}
-		if words, err := wordsOf(in.Tags); err == nil {
-			query["tag"] = words
 		}
 		found, next, err := page[item[image]](ctx, d.session, glance, "images", query, cursor, "images")
 		images := make([]compute.Image, len(found))
@@ -102,12 +114,8 @@ func (d *computeDriver) GetImage(ctx context.Context, in compute.GetImage) (comp
 // CreateImage leaves a node running while it is copied, but with reboot: then
 // the node is stopped until the image is made, and started again however that goes.
 func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage) (compute.Image, error) {
-	words, err := wordsOf(in.Tags)
-	if err != nil {
-		return compute.Image{}, err
-	}
 	if !in.Reboot {
-		m, err := d.snap(ctx, in, words)
+		m, err := d.snap(ctx, in)
 		if err != nil {
 			return compute.Image{}, err
 		}
@@ -123,7 +131,7 @@ func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage)
 			return compute.Image{}, err
 		}
 	}
-	m, err := d.snapStopped(ctx, in, words)
+	m, err := d.snapStopped(ctx, in)
 	if running {
 		if e := d.StartNode(context.WithoutCancel(ctx), compute.StartNode{Node: in.Node}); e != nil && err == nil {
 			err = op.Errorf(op.KindOf(e), "the image %s is made, but the node %s, which was stopped for it, does not start again: %w", m.v.ID, in.Node, e)
@@ -136,7 +144,7 @@ func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage)
 }
 
 // snapStopped waits until the node is stopped and until its image is made.
-func (d *computeDriver) snapStopped(ctx context.Context, in compute.CreateImage, words []string) (item[image], error) {
+func (d *computeDriver) snapStopped(ctx context.Context, in compute.CreateImage) (item[image], error) {
 	const often = 5 * time.Second
 	var m item[image]
 	err := op.Poll(ctx, often, func(ctx context.Context) (bool, error) {
@@ -144,7 +152,7 @@ func (d *computeDriver) snapStopped(ctx context.Context, in compute.CreateImage,
 		return s.v.Status == "SHUTOFF", err
 	})
 	if err == nil {
-		m, err = d.snap(ctx, in, words)
+		m, err = d.snap(ctx, in)
 	}
 	if err != nil {
 		return m, err
@@ -160,9 +168,13 @@ func (d *computeDriver) snapStopped(ctx context.Context, in compute.CreateImage,
 }
 
 // snap begins to make an image of a node.
-func (d *computeDriver) snap(ctx context.Context, in compute.CreateImage, words []string) (item[image], error) {
+func (d *computeDriver) snap(ctx context.Context, in compute.CreateImage) (item[image], error) {
 	var none item[image]
-	body := object{"createImage": object{"name": in.Name, "metadata": given(object{"description": in.Description})}}
+	properties := given(object{"description": in.Description})
+	for k, v := range in.Tags {
+		properties[tagProperty+k] = v
+	}
+	body := object{"createImage": object{"name": in.Name, "metadata": properties}}
 	header, err := d.send(ctx, nova, http.MethodPost, path("servers", in.Node, "action"), body, nil)
 	if err != nil {
 		return none, err
@@ -171,15 +183,9 @@ func (d *computeDriver) snap(ctx context.Context, in compute.CreateImage, words 
 	if id == "." || id == "/" {
 		return none, op.Errorf(op.Unavailable, "Nova made an image of the node %s and did not say which: it is called %q", in.Node, in.Name)
 	}
-	remove := func(ctx context.Context) error { return d.DeleteImage(ctx, compute.DeleteImage{Image: id}) }
-	for _, w := range words {
-		if _, err := d.send(ctx, glance, http.MethodPut, path("images", id, "tags", w), nil, nil); err != nil {
-			return none, undo(ctx, err, "the image "+id, remove)
-		}
-	}
 	m, err := d.image(ctx, id)
 	if err != nil {
-		return none, undo(ctx, err, "the image "+id, remove)
+		return none, undo(ctx, err, "the image "+id, func(ctx context.Context) error { return d.DeleteImage(ctx, compute.DeleteImage{Image: id}) })
 	}
 	return m, nil
 }
@@ -206,7 +212,7 @@ func (d *computeDriver) CopyImage(ctx context.Context, in compute.CopyImage) (co
 		"min_ram": source.v.MinRAM, "architecture": source.v.Architecture, "tags": source.v.Tags})
 	for name, value := range source.all {
 		// How it has to be run, as hw_disk_bus.
-		if text, ok := value.(string); ok && (strings.HasPrefix(name, "hw_") || strings.HasPrefix(name, "os_") && name != "os_hash_algo" && name != "os_hash_value" && name != "os_hidden") {
+		if text, ok := value.(string); ok && (strings.HasPrefix(name, "hw_") || strings.HasPrefix(name, tagProperty) || strings.HasPrefix(name, "os_") && name != "os_hash_algo" && name != "os_hash_value" && name != "os_hidden") {
 			body[name] = text
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -37,8 +38,14 @@ func (d *computeDriver) CreateNode(ctx context.Context, in compute.CreateNode) (
 	if err != nil {
 		return compute.Node{}, err
 	}
+	if in.RootDisk == 0 && (extra.KeepRootDisk || extra.VolumeType != "") {
+		return compute.Node{}, op.Errorf(op.InvalidArgument, "keep_root_disk and volume_type are of a root disk that is a volume: give root_disk")
+	}
 	if len(in.Networks) > 0 && len(in.Subnets) > 0 || len(extra.Ports) > 0 && len(in.Networks)+len(in.Subnets) > 0 {
 		return compute.Node{}, op.Errorf(op.InvalidArgument, "networks, subnets and the ports of extra exclude each other: give one of them")
+	}
+	if len(extra.Ports) > 0 && len(in.SecurityGroups) > 0 {
+		return compute.Node{}, op.Errorf(op.InvalidArgument, "security_groups are of the ports that are made: those of extra have their own")
 	}
 	var with needs
 	n, err := d.createNode(ctx, in, extra, &with)
@@ -50,51 +57,68 @@ func (d *computeDriver) CreateNode(ctx context.Context, in compute.CreateNode) (
 
 // createNode tells in with what it has made.
 func (d *computeDriver) createNode(ctx context.Context, in compute.CreateNode, extra nodeExtra, with *needs) (compute.Node, error) {
+	if in.Location == "" {
+		in.Location = d.zone
+	}
+	interfaces, err := d.interfaces(ctx, &in, extra, with)
+	if err != nil {
+		return compute.Node{}, err
+	}
+	made, err := fetch[struct{ ID string }](ctx, d.session, nova, http.MethodPost, "servers", serverBody(in, extra, interfaces), "server")
+	if err != nil {
+		return compute.Node{}, err
+	}
+	n := compute.Node{ID: made.ID, Name: in.Name, State: compute.NodePending, Size: in.Size, Image: in.Image, Location: in.Location, KeyPair: in.KeyPair, Tags: in.Tags}
+	// It is there now: that it cannot be looked at is no reason to say otherwise.
+	if s, err := d.server(ctx, made.ID); err == nil {
+		n = nodeOf(s)
+	}
+	n.Networks, n.Subnets, n.SecurityGroups = in.Networks, in.Subnets, in.SecurityGroups
+	return n, nil
+}
+
+// interfaces are the node's, as Nova takes them. Nova takes networks: for a
+// subnet, or for a public address at once, the port that leads there has to be made.
+func (d *computeDriver) interfaces(ctx context.Context, in *compute.CreateNode, extra nodeExtra, with *needs) ([]object, error) {
 	public := in.PublicAddress != nil && *in.PublicAddress
 	if public && len(in.Networks)+len(in.Subnets)+len(extra.Ports) == 0 {
 		network, err := d.onlyNetwork(ctx)
 		if err != nil {
-			return compute.Node{}, err
+			return nil, err
 		}
 		in.Networks = []string{network}
 	}
-	// Nova takes networks. Whoever wants a subnet, or an address at once, has to
-	// make the port that leads there.
-	var interfaces []object
-	switch {
-	case len(extra.Ports) > 0:
-		for _, p := range extra.Ports {
-			interfaces = append(interfaces, object{"port": p})
+	ports := extra.Ports
+	if len(ports) == 0 && (public || len(in.Subnets) > 0) {
+		var err error
+		if ports, err = d.portsFor(ctx, *in, with); err != nil {
+			return nil, err
 		}
-	case public || len(in.Subnets) > 0:
-		ports, err := d.portsFor(ctx, in, with)
+	}
+	if public {
+		address, err := d.newAddress(ctx, object{"port_id": ports[0], "description": in.Name}, d.external, ours)
 		if err != nil {
-			return compute.Node{}, err
+			return nil, err
 		}
-		for _, p := range ports {
-			interfaces = append(interfaces, object{"port": p})
-		}
-	default:
+		with.addresses = append(with.addresses, address.v.ID)
+	}
+	var interfaces []object
+	for _, p := range ports {
+		interfaces = append(interfaces, object{"port": p})
+	}
+	if ports == nil {
 		for _, network := range in.Networks {
 			interfaces = append(interfaces, object{"uuid": network})
 		}
 	}
-	if public {
-		port := append(slices.Clone(extra.Ports), with.ports...)[0]
-		address, err := d.newAddress(ctx, object{"port_id": port, "description": in.Name}, d.external, ours)
-		if err != nil {
-			return compute.Node{}, err
-		}
-		with.addresses = append(with.addresses, address.v.ID)
-	}
+	return interfaces, nil
+}
 
-	zone := in.Location
-	if zone == "" {
-		zone = d.zone
-	}
-	server := given(object{"name": in.Name, "flavorRef": in.Size, "availability_zone": zone, "key_name": in.KeyPair, "metadata": in.Tags, "networks": interfaces,
+// serverBody is what Nova is asked for. Ports have their security groups already.
+func serverBody(in compute.CreateNode, extra nodeExtra, interfaces []object) object {
+	server := given(object{"name": in.Name, "flavorRef": in.Size, "availability_zone": in.Location, "key_name": in.KeyPair, "metadata": in.Tags, "networks": interfaces,
 		"user_data": base64.StdEncoding.EncodeToString([]byte(in.UserData)), "config_drive": extra.ConfigDrive})
-	if len(with.ports)+len(extra.Ports) == 0 {
+	if len(interfaces) == 0 || interfaces[0]["port"] == nil {
 		var groups []object
 		for _, g := range in.SecurityGroups {
 			groups = append(groups, object{"name": g}) // which may be an id
@@ -103,47 +127,25 @@ func (d *computeDriver) createNode(ctx context.Context, in compute.CreateNode, e
 			server["security_groups"] = groups
 		}
 	}
-	var disks []any
+	root := object{"boot_index": 0, "uuid": in.Image, "source_type": "image", "destination_type": "local", "delete_on_termination": !extra.KeepRootDisk}
 	if in.RootDisk > 0 {
-		disks = append(disks, given(object{"boot_index": 0, "uuid": in.Image, "source_type": "image", "destination_type": "volume", "volume_size": in.RootDisk,
-			"delete_on_termination": !extra.KeepRootDisk, "volume_type": extra.VolumeType}))
-		disks[0].(object)["boot_index"] = 0
+		root["destination_type"], root["volume_size"] = "volume", in.RootDisk
+		if extra.VolumeType != "" {
+			root["volume_type"] = extra.VolumeType
+		}
 	} else {
 		server["imageRef"] = in.Image
-		if len(extra.BlockDevices) > 0 { // then the image has to be among them
-			disks = append(disks, object{"boot_index": 0, "uuid": in.Image, "source_type": "image", "destination_type": "local", "delete_on_termination": true})
-		}
 	}
-	for _, b := range extra.BlockDevices {
-		disks = append(disks, b)
-	}
-	if len(disks) > 0 {
-		server["block_device_mapping_v2"] = disks
+	if in.RootDisk > 0 || len(extra.BlockDevices) > 0 { // where disks are listed, the root disk has to be among them
+		server["block_device_mapping_v2"] = append([]object{root}, extra.BlockDevices...)
 	}
 	body := object{"server": server}
-	hints := extra.SchedulerHints
-	if extra.ServerGroup != "" {
-		hints = object{"group": extra.ServerGroup}
-		for k, v := range extra.SchedulerHints {
-			hints[k] = v
-		}
-	}
+	hints := given(object{"group": extra.ServerGroup})
+	maps.Copy(hints, extra.SchedulerHints)
 	if len(hints) > 0 {
 		body["os:scheduler_hints"] = hints
 	}
-	made, err := fetch[struct{ ID string }](ctx, d.session, nova, http.MethodPost, "servers", body, "server")
-	if err != nil {
-		return compute.Node{}, err
-	}
-	n := compute.Node{ID: made.ID, Name: in.Name, State: compute.NodePending, Size: in.Size, Location: zone, KeyPair: in.KeyPair, Tags: in.Tags, Networks: in.Networks,
-		Subnets: in.Subnets, Image: in.Image}
-	// It is there now: that it cannot be looked at is no reason to say otherwise.
-	if s, err := d.server(ctx, made.ID); err == nil {
-		n = nodeOf(s)
-		n.Networks, n.Subnets = in.Networks, in.Subnets
-	}
-	n.SecurityGroups = in.SecurityGroups
-	return n, nil
+	return body
 }
 
 // onlyNetwork is the network that Nova would choose: the project's only one.
