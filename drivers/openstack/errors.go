@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -38,7 +37,7 @@ func failed(err error) error {
 	if !ok {
 		return &op.Error{Kind: kindOfFailure(err), Message: err.Error(), Err: err}
 	}
-	e := &op.Error{RetryAfter: retryAfter(answer.ResponseHeader.Get("Retry-After")), Err: err}
+	e := &op.Error{RetryAfter: op.RetryAfter(answer.ResponseHeader.Get("Retry-After")), Err: err}
 	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Trans-Id"} {
 		e.RequestID = cmp.Or(e.RequestID, answer.ResponseHeader.Get(name))
 	}
@@ -154,17 +153,6 @@ func kindOf(status int, code, message string) op.Kind {
 		return op.NotFound
 	}
 	return op.InvalidArgument
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // kindOfFailure is for requests that were not answered, and for answers that cannot be read.

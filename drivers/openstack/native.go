@@ -93,7 +93,7 @@ func (s *session) rest(ctx context.Context, r native.Request, cursor string) (an
 	if err := decoder.Decode(&value); err != nil {
 		return nil, failed(err)
 	}
-	return numbers(value), nil
+	return native.Numbers(value), nil
 }
 
 // target is the service and the URL that a path leads to. The token goes to
@@ -170,27 +170,4 @@ func withQuery(target string, values map[string]any, cursor string) (string, err
 	}
 	u.RawQuery = query.Encode()
 	return u.String(), nil
-}
-
-// numbers makes of each number in an answer an integer, if it is one.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
-		}
-	}
-	return v
 }
