@@ -82,7 +82,8 @@ type Harness struct {
 	// does without, and makes sure that such an argument is refused, not passed
 	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
 	// field; of "member.port", gives all members of a balancer one port. A state of
-	// members that the provider cannot give them is "member.draining" or "member.disabled".
+	// members that the provider cannot give them is "member.draining" or "member.disabled"; where
+	// one number is both thresholds of a health check, that is "health_check.healthy_threshold".
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

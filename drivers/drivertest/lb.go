@@ -133,6 +133,11 @@ func (s *lbSuite) algorithms(t *testing.T) {
 
 func (s *lbSuite) balancers(t *testing.T) {
 	check := lb.HealthCheck{Protocol: lb.HTTP, Path: "/healthy", Interval: 20, Timeout: 6, HealthyThreshold: 3, UnhealthyThreshold: 4}
+	if s.Lacks["health_check.healthy_threshold"] != "" {
+		_, err := drivers.Call[lb.Balancer](t.Context(), s.conn, s.input(lb.CreateBalancer{HealthCheck: &check}))
+		wantKind(t, err, op.InvalidArgument)
+		check.HealthyThreshold = check.UnhealthyThreshold
+	}
 	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
 	in = with(t, s.suite, in, "drain_timeout", 60)
 	b := call[lb.Balancer](t, s.conn, in)
@@ -149,7 +154,7 @@ func (s *lbSuite) balancers(t *testing.T) {
 			t.Errorf("created with a drain_timeout of %d, it has %d", in.DrainTimeout, got.DrainTimeout)
 		}
 		if h := got.HealthCheck; h == nil || h.Path != "/healthy" || h.Protocol != lb.HTTP || h.Interval != 20 || h.Timeout != 6 ||
-			h.HealthyThreshold != 3 || h.UnhealthyThreshold != 4 {
+			h.HealthyThreshold != check.HealthyThreshold || h.UnhealthyThreshold != 4 {
 			t.Errorf("the health check is %+v, it was %+v", h, check)
 		}
 	}
