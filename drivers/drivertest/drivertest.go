@@ -82,8 +82,9 @@ type Harness struct {
 	// does without, and makes sure that such an argument is refused, not passed
 	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
 	// field; of "member.port", gives all members of a balancer one port. A state of
-	// members that the provider cannot give them is "member.draining" or "member.disabled"; where
-	// one number is both thresholds of a health check, that is "health_check.healthy_threshold".
+	// members that the provider cannot give them is "member.draining" or "member.disabled".
+	// Of "health_check.timeout" it leaves the default, and of
+	// "health_check.healthy_threshold" it gives the same as the other.
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

@@ -11,6 +11,7 @@ package native
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"iter"
 	"reflect"
 	"strings"
@@ -131,6 +132,30 @@ func RESTEffect(operation string) op.Effect {
 		return e
 	}
 	return op.Changes
+}
+
+// Numbers makes of each number in an answer that was decoded with UseNumber an
+// integer, if it is one: large ones stay exact.
+func Numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case []any:
+		for i := range v {
+			v[i] = Numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = Numbers(v[name])
+		}
+	}
+	return v
 }
 
 // Plain returns an argument as JSON has it: of a value of a contract the id,

@@ -227,3 +227,13 @@ func TestWaitsForTheOther(t *testing.T) {
 		}
 	}
 }
+
+// TestThresholds: one number is both, and two are refused.
+func TestThresholds(t *testing.T) {
+	conn := opener(newClassic(t).config(), "7")(t, nil)
+	_, err := drivers.Call[lb.Balancer](t.Context(), conn, lb.CreateBalancer{Name: "web", Port: 80, Protocol: lb.HTTP, Algorithm: lb.RoundRobin,
+		HealthCheck: &lb.HealthCheck{Protocol: lb.HTTP, Interval: 9, Timeout: 3, HealthyThreshold: 3, UnhealthyThreshold: 4}})
+	if op.KindOf(err) != op.InvalidArgument {
+		t.Errorf("%v", err)
+	}
+}
