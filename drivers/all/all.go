@@ -16,6 +16,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/sim"
+	"github.com/cloudlark/cloudlark/drivers/softlayer"
 )
 
 // Providers lists every native driver. state is the folder in which the
@@ -23,7 +24,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), oci.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), oci.Provider(), softlayer.Provider()},
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),
