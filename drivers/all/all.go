@@ -13,6 +13,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/joyent"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
+	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -25,5 +26,6 @@ func Providers(state string) []*drivers.Provider {
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),
+		openstack.Providers(),
 	)
 }
