@@ -33,8 +33,11 @@ func (d *swiftDriver) NativePages(ctx context.Context, in native.Pages) iter.Seq
 			return nil, "", err
 		}
 		items, _ := page.Value.([]any)
-		if len(items) == 0 {
+		switch {
+		case len(items) == 0 && cursor != "":
 			return nil, "", nil
+		case len(items) == 0:
+			return []native.Answer{page}, "", nil
 		}
 		last, _ := items[len(items)-1].(map[string]any)
 		next, ok := last["name"].(string)
