@@ -11,6 +11,9 @@ package native
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
 	"iter"
 	"reflect"
 	"strings"
@@ -171,4 +174,38 @@ func Plain(v any) (any, error) {
 		return r.FieldByIndex(t.ID().Index).String(), nil
 	}
 	return v, nil
+}
+
+// ReadJSON reads an answer: its numbers are integers where they are whole, however
+// large. It is nil of an answer that is empty.
+func ReadJSON(r io.Reader) (any, error) {
+	d := json.NewDecoder(r)
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return numbers(v), nil
+}
+
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	}
+	return v
 }
