@@ -589,7 +589,10 @@ class container_image:
     size: int
     created_at: Any
     extra: dict[str, Any]
+    def copy(self, to: str = ...) -> container_image: ...
     def delete(self) -> None: ...
+    def push(self, to: str = ...) -> container_image: ...
+    def refresh(self) -> container_image: ...
 
 class container_container:
     id: str
@@ -616,6 +619,7 @@ class container_container:
     def logs(self, follow: bool = ..., tail: int = ...) -> list[container_log_line]: ...
     def refresh(self) -> container_container: ...
     def restart(self) -> None: ...
+    def scale(self, replicas: int = ...) -> None: ...
     def start(self) -> None: ...
     def stop(self, timeout: Any = ...) -> None: ...
     def wait(self, state: Any, timeout: Any = "10m") -> container_container: ...
@@ -674,8 +678,14 @@ class container_connection:
         "Destroy a cluster."
     def list_images(self, name: str = ...) -> list[container_image]:
         "List the images that are there to deploy from."
+    def get_image(self, image: Any) -> container_image:
+        "Look an image up by its id or name: at a registry, what the name stands for now."
     def pull_image(self, name: str) -> container_image:
         "Get an image from its registry."
+    def push_image(self, image: Any, to: str = ...) -> container_image:
+        "Send an image that is here to the registry that its name, or the name given, begins with."
+    def copy_image(self, image: Any, to: str) -> container_image:
+        "Copy an image from one registry to another, for all its architectures, without keeping it here."
     def delete_image(self, image: Any) -> None:
         "Delete an image."
     def list_containers(self, name: str = ..., state: str = ..., cluster: Any = ..., tags: dict[str, str] = ...) -> list[container_container]:
@@ -690,6 +700,8 @@ class container_connection:
         "Stop a container; it can be started again."
     def restart_container(self, container: Any) -> None:
         "Stop a container and start it again."
+    def scale_container(self, container: Any, replicas: int) -> None:
+        "Change how many of a container run."
     def destroy_container(self, container: Any) -> None:
         "Stop a container and remove it."
     def get_container_logs(self, container: Any, follow: bool = ..., tail: int = ...) -> list[container_log_line]:

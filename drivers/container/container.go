@@ -3,8 +3,8 @@
 //
 //	value        operations
 //	cluster      list get create destroy; location: list
-//	image        list pull delete
-//	container    list get deploy start stop restart destroy logs exec
+//	image        list get pull push copy delete
+//	container    list get deploy start stop restart scale destroy logs exec
 //	repository   list, tags
 //
 // A container is what the provider runs as one thing: a container of Docker, a
@@ -31,7 +31,10 @@ var Family = op.NewFamily("container", "Containers",
 		op.Do("destroy_cluster", ClusterDestroyer.DestroyCluster, op.Deletes, "Destroy a cluster. Nothing may run on it.").On("cluster", "destroy"),
 
 		op.List("list_images", ImageLister.ListImages, "List the images that are there to deploy from."),
+		op.Call("get_image", ImageGetter.GetImage, op.Reads, "Look an image up by its id or name: at a registry, what the name stands for now.").On("image", "refresh"),
 		op.Call("pull_image", ImagePuller.PullImage, op.Creates, "Get an image from its registry.").Repeatable().Unhurried(),
+		op.Call("push_image", ImagePusher.PushImage, op.Creates, "Send an image that is here to the registry that its name, or the name given, begins with.").On("image", "push").Repeatable().Unhurried(),
+		op.Call("copy_image", ImageCopier.CopyImage, op.Creates, "Copy an image from one registry to another, for all its architectures, without keeping it here.").On("image", "copy").Repeatable().Unhurried(),
 		op.Do("delete_image", ImageDeleter.DeleteImage, op.Deletes, "Delete an image. No container may use it.").On("image", "delete"),
 
 		op.List("list_containers", ContainerLister.ListContainers, "List the containers, of all clusters or of one, stopped ones too.").On("cluster", "list_containers"),
@@ -40,6 +43,7 @@ var Family = op.NewFamily("container", "Containers",
 		op.Do("start_container", ContainerStarter.StartContainer, op.Changes, "Start a stopped container.").On("container", "start").Repeatable(),
 		op.Do("stop_container", ContainerStopper.StopContainer, op.Changes, "Stop a container; it can be started again.").On("container", "stop").Repeatable(),
 		op.Do("restart_container", ContainerRestarter.RestartContainer, op.Changes, "Stop a container and start it again.").On("container", "restart"),
+		op.Do("scale_container", ContainerScaler.ScaleContainer, op.Changes, "Change how many of a container run. Its ready tells how many do.").On("container", "scale").Repeatable(),
 		op.Do("destroy_container", ContainerDestroyer.DestroyContainer, op.Deletes, "Stop a container and remove it.").On("container", "destroy"),
 		op.Stream("get_container_logs", LogReader.GetContainerLogs, "Read what a container wrote, line by line, and with follow what it writes.").On("container", "logs"),
 		op.Call("exec_container", Execer.ExecContainer, op.Changes, "Run a command in a container and wait for it. An exit status other than 0 is an answer, not an error.").On("container", "exec").Unhurried(),
@@ -227,6 +231,16 @@ type ImageLister interface {
 	ListImages(ctx context.Context, in ListImages) iter.Seq2[Image, error]
 }
 
+// GetImage is what get_image takes.
+type GetImage struct {
+	Image string `json:"image" op:"required" ref:"image" help:"The image, by id or name."`
+}
+
+// ImageGetter is a driver that has get_image.
+type ImageGetter interface {
+	GetImage(ctx context.Context, in GetImage) (Image, error)
+}
+
 // PullImage is what pull_image takes.
 type PullImage struct {
 	Name string `json:"name" op:"required" help:"The image: \"nginx\", \"registry.example/team/app:1.2\", \"app@sha256:…\"."`
@@ -235,6 +249,30 @@ type PullImage struct {
 // ImagePuller is a driver that has pull_image.
 type ImagePuller interface {
 	PullImage(ctx context.Context, in PullImage) (Image, error)
+}
+
+// PushImage is what push_image takes.
+type PushImage struct {
+	Image string `json:"image" op:"required" ref:"image" help:"The image, by id or name."`
+	To    string `json:"to,omitzero" help:"The name to send it under, with its registry and tag: \"registry.example/team/app:1.2\"; its own if not given."`
+}
+
+// ImagePusher is a driver that has push_image.
+type ImagePusher interface {
+	// PushImage returns the image as the registry has it, with its digest.
+	PushImage(ctx context.Context, in PushImage) (Image, error)
+}
+
+// CopyImage is what copy_image takes.
+type CopyImage struct {
+	Image string `json:"image" op:"required" ref:"image" help:"The image, by name, tag or digest; without a registry it is in the connection's own."`
+	To    string `json:"to" op:"required" help:"The name of the copy; without a registry it is in the connection's own: \"team/app:1.2\", \"registry.example/app:1.2\"."`
+}
+
+// ImageCopier is a driver that has copy_image.
+type ImageCopier interface {
+	// CopyImage returns the copy, whose digest is the original's.
+	CopyImage(ctx context.Context, in CopyImage) (Image, error)
 }
 
 // DeleteImage is what delete_image takes.
@@ -321,6 +359,17 @@ type RestartContainer struct {
 // ContainerRestarter is a driver that has restart_container.
 type ContainerRestarter interface {
 	RestartContainer(ctx context.Context, in RestartContainer) error
+}
+
+// ScaleContainer is what scale_container takes.
+type ScaleContainer struct {
+	Container string `json:"container" op:"required" ref:"container" help:"The container."`
+	Replicas  int    `json:"replicas" op:"required" help:"How many of it shall run."`
+}
+
+// ContainerScaler is a driver that has scale_container.
+type ContainerScaler interface {
+	ScaleContainer(ctx context.Context, in ScaleContainer) error
 }
 
 // DestroyContainer is what destroy_container takes.

@@ -30,6 +30,8 @@ func Container(t *testing.T, h Harness) {
 	s.test(t, "refused", s.refused, "deploy_container")
 	s.test(t, "image_in_use", s.imageInUse, "deploy_container", "delete_image", "list_images")
 	s.test(t, "repositories", s.repositories, "list_repositories")
+	s.test(t, "copy", s.copies, "copy_image", "get_image")
+	s.test(t, "push", s.pushes, "push_image", "pull_image")
 	s.test(t, "idempotent", s.idempotent)
 	s.test(t, "paging", s.paging, "deploy_container", "list_containers")
 	s.test(t, "small_pages", s.sameInSmallPages)
@@ -223,6 +225,14 @@ func (s *containerSuite) images(t *testing.T) {
 		if len(all) == 0 {
 			t.Fatal("there are no images")
 		}
+		s.test(t, "get", func(t *testing.T) {
+			for _, id := range []string{all[0].ID, all[0].Name} {
+				if got := call[container.Image](t, s.conn, container.GetImage{Image: id}); got.ID != all[0].ID || got.Architecture != all[0].Architecture && all[0].Architecture != "" {
+					t.Errorf("%s is listed as %+v, and found as %+v", id, all[0], got)
+				}
+			}
+			s.refuse(t, container.GetImage{Image: s.nothing(name)}, op.NotFound)
+		}, "get_image")
 		filters(t, s.suite, container.ListImages{}, all[0])
 	})
 	s.test(t, "pull_nothing", func(t *testing.T) {
@@ -231,6 +241,44 @@ func (s *containerSuite) images(t *testing.T) {
 		_, err = drivers.Call[container.Image](t.Context(), s.conn, container.PullImage{Name: "UPPER case: no name"})
 		wantKind(t, err, op.InvalidArgument)
 	}, "pull_image")
+}
+
+// copies has registries copy an image, within the connection's own.
+func (s *containerSuite) copies(t *testing.T) {
+	from := call[container.Image](t, s.conn, container.GetImage{Image: s.image(t)})
+	to := s.nothing(s.image(t)) + ":copy-1"
+	copied := call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to})
+	if copied.Digest == "" || copied.Digest != from.Digest {
+		t.Errorf("a copy of %+v is %+v", from, copied)
+	}
+	if again := call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to}); again.Digest != from.Digest {
+		t.Errorf("copied again, it is %+v", again)
+	}
+	if got := call[container.Image](t, s.conn, container.GetImage{Image: to}); got.Digest != from.Digest {
+		t.Errorf("the copy is found as %+v", got)
+	}
+	s.test(t, "delete", func(t *testing.T) {
+		do(t, s.conn, container.DeleteImage{Image: to})
+		s.refuse(t, container.GetImage{Image: to}, op.NotFound)
+	}, "delete_image")
+	s.refuse(t, container.CopyImage{Image: s.nothing(s.image(t)), To: to}, op.NotFound)
+	s.refuse(t, container.CopyImage{Image: from.Name, To: "UPPER case: no name"}, op.InvalidArgument)
+}
+
+// pushes has an image that is here sent to a registry under a name of its own.
+func (s *containerSuite) pushes(t *testing.T) {
+	here := call[container.Image](t, s.conn, container.PullImage{Name: s.image(t)})
+	to := s.nothing(s.image(t)) + ":push-1"
+	pushed := call[container.Image](t, s.conn, container.PushImage{Image: here.ID, To: to})
+	if !strings.Contains(pushed.Digest, ":") {
+		t.Errorf("pushed, it is %+v", pushed)
+	}
+	if got := call[container.Image](t, s.conn, container.PullImage{Name: to}); got.ID != here.ID {
+		t.Errorf("%+v was pushed, %+v came back", here, got)
+	}
+	s.test(t, "delete", func(t *testing.T) { do(t, s.conn, container.DeleteImage{Image: to}) }, "delete_image")
+	s.refuse(t, container.PushImage{Image: s.nothing(s.image(t)), To: to}, op.NotFound)
+	s.refuse(t, container.PushImage{Image: here.ID, To: "UPPER case: no name"}, op.InvalidArgument)
 }
 
 // nothing names an image that is not in the registry of the image of that name.
@@ -304,6 +352,13 @@ func (s *containerSuite) containers(t *testing.T) {
 		do(t, s.conn, container.RestartContainer{Container: c.ID})
 		right(t, s.is(t, c.ID, "to be running", func(c container.Container) bool { return runs(c) && c.Ready == 1 }))
 	}, "restart_container")
+	s.test(t, "scale", func(t *testing.T) {
+		s.refuse(t, container.ScaleContainer{Container: c.ID, Replicas: -1}, op.InvalidArgument)
+		for _, n := range []int{3, 3, 1} {
+			do(t, s.conn, container.ScaleContainer{Container: c.ID, Replicas: n})
+			s.is(t, c.ID, fmt.Sprintf("to have %d of itself", n), func(c container.Container) bool { return c.Replicas == n && c.Ready == n })
+		}
+	}, "scale_container")
 	s.test(t, "destroy", func(t *testing.T) {
 		do(t, s.conn, container.DestroyContainer{Container: c.ID})
 		untilGone(t, s.suite, "container "+c.ID, getter[container.Container](s.conn, container.GetContainer{Container: c.ID}), never)

@@ -176,7 +176,8 @@ func findRepository(name string) (repository, error) {
 	return repository{}, notFound("repository", name, names...)
 }
 
-// fromRegistry looks an image up by its name.
+// fromRegistry looks an image up by its name, among the images that the registry
+// began with.
 func fromRegistry(name string) (container.Image, error) {
 	repo, tag, digest, err := imageReference(name)
 	if err != nil {

@@ -145,7 +145,7 @@ func (d containerDriver) pull(tx *txn, name string) (container.Image, error) {
 	if i, ok := pulled.get(tx, name); ok {
 		return i, nil
 	}
-	i, err := fromRegistry(name)
+	i, err := inRegistry(tx, name)
 	if err == nil {
 		pulled.put(tx, i.ID, i)
 	}
@@ -164,7 +164,7 @@ func containerImage(tx *txn, id string) (container.Image, error) {
 	if i, ok := pulled.get(tx, id); ok {
 		return i, nil
 	}
-	if i, err := fromRegistry(id); err == nil {
+	if i, err := inRegistry(tx, id); err == nil {
 		if i, ok := pulled.get(tx, i.ID); ok {
 			return i, nil
 		}
@@ -172,8 +172,20 @@ func containerImage(tx *txn, id string) (container.Image, error) {
 	return container.Image{}, notFound("image", id)
 }
 
+// GetImage finds images that were pulled by their id, and those of the registry by name.
+func (d containerDriver) GetImage(ctx context.Context, in container.GetImage) (container.Image, error) {
+	return read(ctx, d.driver, func(tx *txn, now time.Time) (container.Image, error) { return d.image(tx, in.Image) })
+}
+
+// DeleteImage deletes an image that was pulled, else the tag of a copy.
 func (d containerDriver) DeleteImage(ctx context.Context, in container.DeleteImage) error {
 	return change(ctx, d.driver, "delete_image", in, func(tx *txn, now time.Time) error {
+		if repo, tag, _, err := imageReference(in.Image); err == nil {
+			if _, ok := copies.get(tx, repo+":"+tag); ok {
+				copies.delete(tx, repo+":"+tag)
+				return nil
+			}
+		}
 		i, err := containerImage(tx, in.Image)
 		if err != nil {
 			return err
@@ -190,30 +202,107 @@ func (d containerDriver) DeleteImage(ctx context.Context, in container.DeleteIma
 
 // Registries.
 
-func (d containerDriver) ListRepositories(ctx context.Context, in container.ListRepositories) iter.Seq2[container.Repository, error] {
+// A copied is a tag that somebody gave an image of the registry.
+type copied struct {
+	Repository string    `json:"repository"`
+	Tag        string    `json:"tag"`
+	Of         string    `json:"of"` // the name of the image that was there before
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+const copies = table[copied]("container_copies") // by repository and tag
+
+// inRegistry looks an image up by its name, copies too.
+func inRegistry(tx *txn, name string) (container.Image, error) {
+	repo, tag, digest, err := imageReference(name)
+	if err != nil {
+		return container.Image{}, err
+	}
+	if c, ok := copies.get(tx, repo+":"+tag); ok && digest == "" {
+		return fromRegistry(c.Of)
+	}
+	return fromRegistry(name)
+}
+
+// tag has the registry know an image by a further name.
+func (d containerDriver) tag(ctx context.Context, row string, in any, image, to string) (container.Image, error) {
+	return create(ctx, d.driver, row, in, func(tx *txn, now time.Time) (string, error) {
+		i, err := d.image(tx, image)
+		if err != nil {
+			return "", err
+		}
+		repo, tag, digest, err := imageReference(to)
+		if err == nil && digest != "" {
+			err = invalid("%q names a digest: what is written gets a tag", brief(to))
+		}
+		if err != nil {
+			return "", err
+		}
+		if _, err := fromRegistry(repo + ":" + tag); err == nil {
+			return "", op.Errorf(op.PermissionDenied, "repository %q belongs to the cloud: write to one of another name", repo)
+		}
+		copies.put(tx, repo+":"+tag, copied{Repository: repo, Tag: tag, Of: i.Name, CreatedAt: now})
+		return i.ID, nil
+	}, func(tx *txn, now time.Time, _ string) (container.Image, error) { return d.image(tx, image) })
+}
+
+// image finds an image by id or name, here or in the registry.
+func (d containerDriver) image(tx *txn, id string) (container.Image, error) {
+	if i, ok := pulled.get(tx, id); ok {
+		return i, nil
+	}
+	return inRegistry(tx, id)
+}
+
+func (d containerDriver) CopyImage(ctx context.Context, in container.CopyImage) (container.Image, error) {
+	return d.tag(ctx, "copy_image", in, in.Image, in.To)
+}
+
+func (d containerDriver) PushImage(ctx context.Context, in container.PushImage) (container.Image, error) {
+	to := in.To
+	if to == "" {
+		to = in.Image
+	}
+	return d.tag(ctx, "push_image", in, in.Image, to)
+}
+
+// repositories are those that the registry began with, and those of copies.
+func repositories(tx *txn) []container.Repository {
 	var all []container.Repository
 	for _, r := range registry() {
 		all = append(all, container.Repository{Name: r.name, CreatedAt: built})
 	}
-	return listed(ctx, d.driver, all)
+	for _, c := range copies.from(tx, "") {
+		if !slices.ContainsFunc(all, func(r container.Repository) bool { return r.Name == c.Repository }) {
+			all = append(all, container.Repository{Name: c.Repository, CreatedAt: c.CreatedAt})
+		}
+	}
+	return all
+}
+
+// tags are a repository's.
+func tags(tx *txn, repository string) ([]container.Tag, error) {
+	r, err := findRepository(repository)
+	var all []container.Tag
+	for _, tag := range r.tags {
+		all = append(all, container.Tag{Repository: r.name, Name: tag, Digest: r.digest(tag), Size: r.size, CreatedAt: built})
+	}
+	for _, c := range copies.from(tx, "") {
+		if c.Repository == repository {
+			err = nil
+			i, _ := fromRegistry(c.Of)
+			all = append(all, container.Tag{Repository: repository, Name: c.Tag, Digest: i.Digest, Size: i.Size, CreatedAt: c.CreatedAt})
+		}
+	}
+	return all, err
+}
+
+func (d containerDriver) ListRepositories(ctx context.Context, in container.ListRepositories) iter.Seq2[container.Repository, error] {
+	return looked(ctx, d.driver, func(tx *txn) ([]container.Repository, error) { return repositories(tx), nil })
 }
 
 func (d containerDriver) ListTags(ctx context.Context, in container.ListTags) iter.Seq2[container.Tag, error] {
-	return op.Pages(ctx, func(ctx context.Context, cursor string) (items []container.Tag, next string, err error) {
-		err = d.request(ctx, func() error {
-			r, err := findRepository(in.Repository)
-			if err != nil {
-				return err
-			}
-			var all []container.Tag
-			for _, tag := range r.tags {
-				all = append(all, container.Tag{Repository: r.name, Name: tag, Digest: r.digest(tag), Size: r.size, CreatedAt: built})
-			}
-			items, next, err = slicePage(all, cursor, d.config.PageSize)
-			return err
-		})
-		return items, next, err
-	})
+	return looked(ctx, d.driver, func(tx *txn) ([]container.Tag, error) { return tags(tx, in.Repository) })
 }
 
 // imageReference takes an image's name apart: "docker.io/library/nginx:1.29",

@@ -116,6 +116,13 @@ func (d containerDriver) showContainer(tx *txn, now time.Time, id string) (conta
 	return c.show(), err
 }
 
+func checkReplicas(n int) error {
+	if n < 1 || n > 100 {
+		return invalid("replicas is from 1 to 100, not %d", n)
+	}
+	return nil
+}
+
 // checkDeploy reports what is wrong with a container by itself.
 func checkDeploy(in container.DeployContainer) error {
 	if err := noExtra(in.Extra); err != nil {
@@ -124,8 +131,9 @@ func checkDeploy(in container.DeployContainer) error {
 	switch {
 	case in.CPUs < 0 || in.Memory < 0:
 		return invalid("cpus and memory are not negative")
-	case in.Replicas < 1 || in.Replicas > 100:
-		return invalid("replicas is from 1 to 100, not %d", in.Replicas)
+	}
+	if err := checkReplicas(in.Replicas); err != nil {
+		return err
 	}
 	for _, p := range in.Ports {
 		if p.Port < 1 || p.Port > 65535 || p.HostPort < 0 || p.HostPort > 65535 {
@@ -175,19 +183,15 @@ func (d containerDriver) DeployContainer(ctx context.Context, in container.Deplo
 		}
 		c := containerRecord{Container: container.Container{ID: nextID(tx, "ctr"), Name: in.Name, Image: i.Name, Cluster: in.Cluster,
 			Command: slices.Clone(in.Command), Environment: maps.Clone(in.Environment), Ports: ports, Mounts: slices.Clone(in.Mounts),
-			CPUs: in.CPUs, Memory: in.Memory, RestartPolicy: in.RestartPolicy, Replicas: in.Replicas, Tags: maps.Clone(in.Tags), CreatedAt: now}}
+			CPUs: in.CPUs, Memory: in.Memory, RestartPolicy: in.RestartPolicy, Tags: maps.Clone(in.Tags), CreatedAt: now}}
 		if c.Command == nil {
 			c.Command = imageCommand(i.Name)
 		}
 		if c.RestartPolicy == "" {
 			c.RestartPolicy = container.RestartNo
 		}
-		for range c.Replicas {
-			ip, err := obtainIn(tx, containerSpace, c.ID)
-			if err != nil {
-				return "", err
-			}
-			c.IPs = append(c.IPs, ip)
+		if err := c.scale(tx, now, in.Replicas); err != nil {
+			return "", err
 		}
 		containers.put(tx, c.ID, c.starting(container.Pending, d.soon(now)))
 		return c.ID, nil
@@ -270,6 +274,32 @@ func (d containerDriver) StopContainer(ctx context.Context, in container.StopCon
 func (d containerDriver) RestartContainer(ctx context.Context, in container.RestartContainer) error {
 	return d.changeContainer(ctx, "restart_container", in, in.Container, func(tx *txn, now time.Time, c containerRecord) (containerRecord, error) {
 		return c.ended(now, stopped).starting(container.Rebooting, d.soon(now)), nil
+	})
+}
+
+// scale gives the container that many replicas, each with an address.
+func (c *containerRecord) scale(tx *txn, now time.Time, replicas int) error {
+	c.IPs = slices.Clone(c.IPs)
+	for len(c.IPs) < replicas {
+		ip, err := obtainIn(tx, containerSpace, c.ID)
+		if err != nil {
+			return err
+		}
+		c.IPs = append(c.IPs, ip)
+	}
+	for _, ip := range c.IPs[replicas:] {
+		endLease(tx, now, containerSpace.name, ip)
+	}
+	c.IPs, c.Replicas = c.IPs[:replicas], replicas
+	return nil
+}
+
+func (d containerDriver) ScaleContainer(ctx context.Context, in container.ScaleContainer) error {
+	return d.changeContainer(ctx, "scale_container", in, in.Container, func(tx *txn, now time.Time, c containerRecord) (containerRecord, error) {
+		if err := checkReplicas(in.Replicas); err != nil {
+			return c, err
+		}
+		return c, c.scale(tx, now, in.Replicas)
 	})
 }
 

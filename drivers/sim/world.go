@@ -262,8 +262,21 @@ func page[R, T any](tx *txn, now time.Time, t table[R], from string, size int, s
 
 // listed yields things that are not in the world but always there, page by page.
 func listed[T any](ctx context.Context, d driver, all []T) iter.Seq2[T, error] {
+	return looked(ctx, d, func(*txn) ([]T, error) { return all, nil })
+}
+
+// looked lists, page by page, what a look at the world gives.
+func looked[T any](ctx context.Context, d driver, f func(tx *txn) ([]T, error)) iter.Seq2[T, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) (items []T, next string, err error) {
 		err = d.request(ctx, func() error {
+			var all []T
+			err := d.world.view(ctx, func(tx *txn, _ time.Time) (err error) {
+				all, err = f(tx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 			items, next, err = slicePage(all, cursor, d.config.PageSize)
 			return err
 		})

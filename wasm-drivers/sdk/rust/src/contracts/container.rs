@@ -52,9 +52,30 @@ impl Operation for ListImages {
     type Output = Page<Image>;
 }
 
+impl Operation for GetImage {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "get_image";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Image;
+}
+
 impl Operation for PullImage {
     const FAMILY: &'static str = "container";
     const NAME: &'static str = "pull_image";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Image;
+}
+
+impl Operation for PushImage {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "push_image";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Image;
+}
+
+impl Operation for CopyImage {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "copy_image";
     const SHAPE: Shape = Shape::Call;
     type Output = Image;
 }
@@ -104,6 +125,13 @@ impl Operation for StopContainer {
 impl Operation for RestartContainer {
     const FAMILY: &'static str = "container";
     const NAME: &'static str = "restart_container";
+    const SHAPE: Shape = Shape::Do;
+    type Output = ();
+}
+
+impl Operation for ScaleContainer {
+    const FAMILY: &'static str = "container";
+    const NAME: &'static str = "scale_container";
     const SHAPE: Shape = Shape::Do;
     type Output = ();
 }
@@ -283,12 +311,40 @@ pub struct Image {
     pub extra: Map<String, Value>,
 }
 
+/// Takes get_image. Look an image up by its id or name: at a registry, what the name stands for now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GetImage {
+    /// The image, by id or name.
+    pub image: String,
+}
+
 /// Takes pull_image. Get an image from its registry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PullImage {
     /// The image: "nginx", "registry.example/team/app:1.2", "app@sha256:…".
     pub name: String,
+}
+
+/// Takes push_image. Send an image that is here to the registry that its name, or the name given, begins with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PushImage {
+    /// The image, by id or name.
+    pub image: String,
+    /// The name to send it under, with its registry and tag: "registry.example/team/app:1.2"; its own if not given.
+    pub to: String,
+}
+
+/// Takes copy_image. Copy an image from one registry to another, for all its architectures, without keeping it here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CopyImage {
+    /// The image, by name, tag or digest; without a registry it is in the connection's own.
+    pub image: String,
+    /// The name of the copy; without a registry it is in the connection's own: "team/app:1.2", "registry.example/app:1.2".
+    pub to: String,
 }
 
 /// Takes delete_image. Delete an image. No container may use it.
@@ -440,6 +496,16 @@ pub struct StopContainer {
 pub struct RestartContainer {
     /// The container.
     pub container: String,
+}
+
+/// Takes scale_container. Change how many of a container run. Its ready tells how many do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScaleContainer {
+    /// The container.
+    pub container: String,
+    /// How many of it shall run.
+    pub replicas: i64,
 }
 
 /// Takes destroy_container. Stop a container and remove it.

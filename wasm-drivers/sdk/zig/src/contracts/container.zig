@@ -21,8 +21,14 @@ pub const Op = enum {
     destroy_cluster,
     /// List the images that are there to deploy from.
     list_images,
+    /// Look an image up by its id or name: at a registry, what the name stands for now.
+    get_image,
     /// Get an image from its registry.
     pull_image,
+    /// Send an image that is here to the registry that its name, or the name given, begins with.
+    push_image,
+    /// Copy an image from one registry to another, for all its architectures, without keeping it here.
+    copy_image,
     /// Delete an image. No container may use it.
     delete_image,
     /// List the containers, of all clusters or of one, stopped ones too.
@@ -37,6 +43,8 @@ pub const Op = enum {
     stop_container,
     /// Stop a container and start it again.
     restart_container,
+    /// Change how many of a container run. Its ready tells how many do.
+    scale_container,
     /// Stop a container and remove it.
     destroy_container,
     /// Read what a container wrote, line by line, and with follow what it writes.
@@ -61,7 +69,10 @@ pub const operations = [_]types.Operation{
     .{ .name = "create_cluster", .shape = .call, .In = CreateCluster, .Out = Cluster },
     .{ .name = "destroy_cluster", .shape = .do, .In = DestroyCluster, .Out = void },
     .{ .name = "list_images", .shape = .list, .In = ListImages, .Out = Image },
+    .{ .name = "get_image", .shape = .call, .In = GetImage, .Out = Image },
     .{ .name = "pull_image", .shape = .call, .In = PullImage, .Out = Image },
+    .{ .name = "push_image", .shape = .call, .In = PushImage, .Out = Image },
+    .{ .name = "copy_image", .shape = .call, .In = CopyImage, .Out = Image },
     .{ .name = "delete_image", .shape = .do, .In = DeleteImage, .Out = void },
     .{ .name = "list_containers", .shape = .list, .In = ListContainers, .Out = Container },
     .{ .name = "get_container", .shape = .call, .In = GetContainer, .Out = Container },
@@ -69,6 +80,7 @@ pub const operations = [_]types.Operation{
     .{ .name = "start_container", .shape = .do, .In = StartContainer, .Out = void },
     .{ .name = "stop_container", .shape = .do, .In = StopContainer, .Out = void },
     .{ .name = "restart_container", .shape = .do, .In = RestartContainer, .Out = void },
+    .{ .name = "scale_container", .shape = .do, .In = ScaleContainer, .Out = void },
     .{ .name = "destroy_container", .shape = .do, .In = DestroyContainer, .Out = void },
     .{ .name = "get_container_logs", .shape = .stream, .In = GetContainerLogs, .Out = LogLine },
     .{ .name = "exec_container", .shape = .call, .In = ExecContainer, .Out = ExecResult },
@@ -176,10 +188,32 @@ pub const ListImages = struct {
     name: []const u8 = "",
 };
 
+/// What get_image takes.
+pub const GetImage = struct {
+    /// The image, by id or name.
+    image: []const u8,
+};
+
 /// What pull_image takes.
 pub const PullImage = struct {
     /// The image: "nginx", "registry.example/team/app:1.2", "app@sha256:…".
     name: []const u8,
+};
+
+/// What push_image takes.
+pub const PushImage = struct {
+    /// The image, by id or name.
+    image: []const u8,
+    /// The name to send it under, with its registry and tag: "registry.example/team/app:1.2"; its own if not given.
+    to: []const u8 = "",
+};
+
+/// What copy_image takes.
+pub const CopyImage = struct {
+    /// The image, by name, tag or digest; without a registry it is in the connection's own.
+    image: []const u8,
+    /// The name of the copy; without a registry it is in the connection's own: "team/app:1.2", "registry.example/app:1.2".
+    to: []const u8,
 };
 
 /// What delete_image takes.
@@ -295,6 +329,14 @@ pub const StopContainer = struct {
 pub const RestartContainer = struct {
     /// The container.
     container: []const u8,
+};
+
+/// What scale_container takes.
+pub const ScaleContainer = struct {
+    /// The container.
+    container: []const u8,
+    /// How many of it shall run.
+    replicas: i64,
 };
 
 /// What destroy_container takes.
