@@ -124,8 +124,8 @@ func execFailure(ctx context.Context, err error) error {
 	if noProgram.MatchString(err.Error()) {
 		return op.Errorf(op.InvalidArgument, "command: %w", err)
 	}
-	if s, ok := errors.AsType[apierrors.APIStatus](err); ok { // refused before it began
-		status := s.Status()
+	if s, ok := errors.AsType[*apierrors.StatusError](err); ok { // refused before it began
+		status := s.ErrStatus
 		return explain(&op.Error{}, &status, int(status.Code))
 	}
 	return failure(err)
