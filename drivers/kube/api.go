@@ -164,3 +164,17 @@ const (
 	mergePatch = "application/merge-patch+json"
 	applyPatch = "application/apply-patch+yaml"
 )
+
+// Trust sets whose certificate a server may have: ca is PEM or a file of it, and
+// replaces what is there unless it is empty.
+func Trust(c *rest.Config, ca string, insecure bool) {
+	switch {
+	case strings.Contains(ca, "-----BEGIN"):
+		c.CAData, c.CAFile = []byte(ca), ""
+	case ca != "":
+		c.CAFile, c.CAData = ca, nil
+	}
+	if insecure {
+		c.Insecure, c.CAData, c.CAFile = true, nil, ""
+	}
+}
