@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"os"
-	"path"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +123,7 @@ func text(v starlark.Value) string {
 
 // connect connects, if the host is granted.
 func (s *scope) connect(builtin string, w *way, host, alias string) (*session, error) {
-	if !grantedSSH(s.Grants.SSH, host) {
+	if !lib.HostGranted(s.Grants.SSH, host) {
 		return nil, op.Errorf(op.PermissionDenied, "%s: %s is not granted: allow it with --allow-ssh %s, or with ssh in the [policy] of cloudlark.toml", builtin, host, host)
 	}
 	target := deploy.Target{Host: host, Port: w.port, User: text(w.user), Name: text(w.name), Key: w.private, Passphrase: w.passphrases, Password: w.secrets,
@@ -148,19 +145,6 @@ func (s *scope) connect(builtin string, w *way, host, alias string) (*session, e
 	ssh := &session{c}
 	s.keep(ssh)
 	return ssh, nil
-}
-
-// grantedSSH reports whether a host is: by a pattern of its name, an address or a
-// network of addresses.
-func grantedSSH(granted []string, host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return slices.ContainsFunc(granted, func(g string) bool {
-		if network, perr := netip.ParsePrefix(g); perr == nil {
-			return err == nil && network.Contains(addr.Unmap())
-		}
-		ok, perr := path.Match(strings.ToLower(g), strings.ToLower(host))
-		return perr == nil && ok
-	})
 }
 
 func sshConnect(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

@@ -508,3 +508,23 @@ names = parallel(lambda i: cloud.list_sizes()[0].name, range(1000), limit = 64)
 		}
 	}
 }
+
+// BenchmarkRegions lists the nodes of several regions in parallel, each of which takes 20 ms to
+// answer. The time should be that of one region, however many there are.
+func BenchmarkRegions(b *testing.B) {
+	for _, regions := range []int{1, 4, 16} {
+		b.Run(fmt.Sprint(regions), func(b *testing.B) {
+			h := newHost(b, host.Options{})
+			s := script(fmt.Sprintf(`
+def nodes(i):
+    return len(compute.driver("sim", name = "region-%%d" %% i, latency = "20ms").list_nodes())
+counts = parallel(nodes, range(%d), limit = 16)
+`, regions))
+			for b.Loop() {
+				if _, err := h.Run(b.Context(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

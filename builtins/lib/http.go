@@ -32,7 +32,7 @@ const (
 //
 // A name is granted, but what is dialled is an address: one that is this
 // machine, its network, or the cloud's metadata is refused unless a grant names
-// the address itself. It is looked at when it is dialled, so no name can change
+// the address itself, or a network of addresses that has it. It is looked at when it is dialled, so no name can change
 // in between. A redirect is looked at like a request of its own.
 func httpModule(granted []string) *starlarkstruct.Module {
 	c := &httpClient{granted: granted}
@@ -146,17 +146,29 @@ func (c *httpClient) allowed(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return op.Errorf(op.InvalidArgument, "http: %q is no URL that begins with http:// or https://", u.Redacted())
 	}
-	for _, g := range c.granted {
-		if matchHost(g, u.Host) || matchHost(g, u.Hostname()) {
-			return nil
-		}
+	if HostGranted(c.granted, u.Host) || HostGranted(c.granted, u.Hostname()) {
+		return nil
 	}
 	return op.Errorf(op.PermissionDenied, "http: the host %s is not granted: allow it with --allow-http %s, or with http in the [policy] of cloudlark.toml", u.Host, u.Host)
 }
 
-func matchHost(pattern, host string) bool {
-	ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(host))
-	return ok && err == nil
+// HostGranted reports whether a host is granted: by a pattern of its name, its
+// address or a network of addresses.
+func HostGranted(granted []string, host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return slices.ContainsFunc(granted, func(g string) bool {
+		if err == nil && withinNetwork(g, addr) {
+			return true
+		}
+		ok, perr := path.Match(strings.ToLower(g), strings.ToLower(host))
+		return perr == nil && ok
+	})
+}
+
+// withinNetwork reports whether a grant is a network that has the address.
+func withinNetwork(granted string, addr netip.Addr) bool {
+	network, err := netip.ParsePrefix(granted)
+	return err == nil && network.Contains(addr.Unmap())
 }
 
 // control looks at the address that is about to be dialled.
@@ -171,12 +183,12 @@ func (c *httpClient) control(_, address string, _ syscall.RawConn) error {
 		return nil
 	}
 	for _, g := range c.granted {
-		// The address itself, or a name that can mean no other machine.
-		if g == ip.String() || g == address || ip.IsLoopback() && (g == "localhost" || g == fmt.Sprintf("localhost:%d", addr.Port())) {
+		// The address itself, its network, or a name that can mean no other machine.
+		if g == ip.String() || g == address || withinNetwork(g, ip) || ip.IsLoopback() && (g == "localhost" || g == fmt.Sprintf("localhost:%d", addr.Port())) {
 			return nil
 		}
 	}
-	return op.Errorf(op.PermissionDenied, "http: the address %s is this machine's or its network's: grant the address itself to reach it", ip)
+	return op.Errorf(op.PermissionDenied, "http: the address %s is this machine's or its network's: grant the address itself, or its network, to reach it", ip)
 }
 
 // special are addresses that look like the world's and are not.

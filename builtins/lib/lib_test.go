@@ -193,6 +193,11 @@ posted = http.post(url, "data").headers["x-method"]
 	if err != nil || g["status"].String() != "418" || g["body"].String() != `"tea"` || g["posted"].String() != `"POST"` {
 		t.Errorf("got %v, %v", g, err)
 	}
+	for network, want := range map[string]op.Kind{"127.0.0.0/8": "", "10.0.0.0/8": op.PermissionDenied, "0.0.0.0/0": ""} {
+		if _, _, err := exec(t, lib.Grants{HTTP: []string{network}}, `http.get(url)`, "url", server.URL); op.KindOf(unwrap(err)) != want {
+			t.Errorf("granted %s: %v", network, err)
+		}
+	}
 	for path, want := range map[string]string{"/away": "the host example.net is not granted", "/huge": "more than 16 MiB"} {
 		if _, _, err := exec(t, lib.Grants{HTTP: []string{host}}, `http.get(url)`, "url", server.URL+path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)

@@ -380,9 +380,11 @@ class storage_bucket:
     location: str
     created_at: Any
     extra: dict[str, Any]
+    def create_multipart_upload(self, name: Any = ..., size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., extra: dict[str, Any] = ...) -> storage_upload: ...
     def delete(self) -> None: ...
     def delete_objects(self, names: Any = ...) -> storage_deleted: ...
     def get_object(self, name: Any = ...) -> storage_object: ...
+    def list_multipart_uploads(self, prefix: str = ...) -> list[storage_upload]: ...
     def list_objects(self, prefix: str = ..., delimiter: str = ...) -> list[storage_object]: ...
     def put_object(self, name: Any = ..., body: Any = ..., size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., if_absent: bool = ..., extra: dict[str, Any] = ...) -> storage_object: ...
     def refresh(self) -> storage_bucket: ...
@@ -425,6 +427,28 @@ class storage_url:
     headers: dict[str, str]
     expires_at: Any
 
+class storage_upload:
+    bucket: str
+    name: str
+    id: str
+    min_part_size: int
+    max_part_size: int
+    max_parts: int
+    created_at: Any
+    extra: dict[str, Any]
+    def abort(self, bucket: Any = ..., name: Any = ...) -> None: ...
+    def complete(self, bucket: Any = ..., name: Any = ..., parts: list[storage_part] = ..., checksums: dict[str, str] = ..., if_absent: bool = ...) -> storage_object: ...
+    def list_parts(self, bucket: Any = ..., name: Any = ...) -> list[storage_part]: ...
+    def upload_part(self, bucket: Any = ..., name: Any = ..., number: int = ..., body: Any = ..., size: Any = ...) -> storage_part: ...
+
+class storage_part:
+    upload: str
+    number: int
+    size: int
+    etag: str
+    checksums: dict[str, str]
+    last_modified: Any
+
 class storage_answer:
     value: Any
 
@@ -460,6 +484,18 @@ class storage_connection:
         "Say the object's public URL."
     def update_object(self, bucket: Any, name: Any, metadata: dict[str, str] = ..., content_type: str = ...) -> storage_object:
         "Replace an object's metadata and content type, keeping its body."
+    def create_multipart_upload(self, bucket: Any, name: Any, size: Any = ..., content_type: str = ..., metadata: dict[str, str] = ..., storage_class: str = ..., extra: dict[str, Any] = ...) -> storage_upload:
+        "Begin an object that is written in parts."
+    def upload_part(self, bucket: Any, name: Any, upload: Any, number: int, body: Any, size: Any = ...) -> storage_part:
+        "Write one part of an upload, in any order and many at a time."
+    def list_parts(self, bucket: Any, name: Any, upload: Any) -> list[storage_part]:
+        "List the parts of an upload that are there, by number."
+    def complete_multipart_upload(self, bucket: Any, name: Any, upload: Any, parts: list[storage_part], checksums: dict[str, str] = ..., if_absent: bool = ...) -> storage_object:
+        "Make the object of the parts given."
+    def abort_multipart_upload(self, bucket: Any, name: Any, upload: Any) -> None:
+        "Give an upload up and delete its parts."
+    def list_multipart_uploads(self, bucket: Any, prefix: str = ...) -> list[storage_upload]:
+        "List the uploads of a bucket that are neither completed nor aborted, in no particular order."
     def native(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> Any:
         "Call the provider's own API: what the portable operations lack."
     def native_pages(self, operation: str, arguments: dict[str, Any] = ..., **rest: Any) -> list[Any]:

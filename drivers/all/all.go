@@ -7,8 +7,10 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -17,7 +19,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
 		aws.Providers(),
 		google.Providers(),
 	)

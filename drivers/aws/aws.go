@@ -41,8 +41,9 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/s3/",
 			Doc:     sessionDoc + s3Doc,
 			Extras: map[string]any{
-				"create_bucket": bucketExtra{},
-				"put_object":    objectExtra{},
+				"create_bucket":           bucketExtra{},
+				"put_object":              objectExtra{},
+				"create_multipart_upload": objectExtra{},
 			},
 		}, openS3),
 		drivers.New(drivers.Info{
@@ -122,7 +123,10 @@ const s3Doc = `## What to know
   ` + "`path_style = false`" + `. A region is needed there too: most take ` + "`us-east-1`" + `.
 - A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
   of an upload that fails are deleted.
-- Every body is sent with its CRC32C. Whole reads are verified against the checksum that S3 keeps, or against the MD5 in
+- create_multipart_upload and upload_part write an object in parts of 5 MiB and more that another process can go on with. What of them is neither completed nor aborted costs
+  money: list_multipart_uploads finds it. A part from a file is read twice, any other is held in memory.
+- Every body is sent with its CRC32C, which the signature covers, and over a connection that others can read by its SHA-256 too. A service that heeds no CRC32C wants
+  ` + "`sign_body = true`" + `. Whole reads are verified against the checksum that S3 keeps, or against the MD5 in
   the ETag where it is one; reads of a range are not, as S3 keeps no checksum of a range.
 - delete_object succeeds for a name that is not there: S3 does not tell.
 - A presigned URL works for at most seven days, and no longer than the credentials that signed it.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/compute/sshkey"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
@@ -282,8 +283,16 @@ func (d *ec2Driver) ListKeyPairs(ctx context.Context, _ compute.ListKeyPairs) it
 }
 
 func keyOf(k types.KeyPairInfo) compute.KeyPair {
-	return compute.KeyPair{Name: aws.ToString(k.KeyName), PublicKey: strings.TrimSpace(aws.ToString(k.PublicKey)), Fingerprint: aws.ToString(k.KeyFingerprint),
-		CreatedAt: aws.ToTime(k.CreateTime), Extra: extras(map[string]any{"KeyPairId": aws.ToString(k.KeyPairId), "KeyType": string(k.KeyType)})}
+	return keyPair(compute.KeyPair{Name: aws.ToString(k.KeyName), PublicKey: strings.TrimSpace(aws.ToString(k.PublicKey)), CreatedAt: aws.ToTime(k.CreateTime)},
+		k.KeyPairId, k.KeyFingerprint, k.KeyType)
+}
+
+// keyPair completes a key pair. EC2's own fingerprint is MD5, SHA-1 or SHA-256,
+// of the one half or the other, by where the key came from.
+func keyPair(k compute.KeyPair, id, fingerprint *string, kind types.KeyType) compute.KeyPair {
+	k.Fingerprint = cmp.Or(compute.Fingerprint(k.PublicKey), aws.ToString(fingerprint))
+	k.Extra = extras(map[string]any{"KeyPairId": aws.ToString(id), "KeyType": string(kind), "KeyFingerprint": aws.ToString(fingerprint)})
+	return k
 }
 
 func (d *ec2Driver) GetKeyPair(ctx context.Context, in compute.GetKeyPair) (compute.KeyPair, error) {
@@ -299,12 +308,15 @@ func (d *ec2Driver) GetKeyPair(ctx context.Context, in compute.GetKeyPair) (comp
 }
 
 func (d *ec2Driver) CreateKeyPair(ctx context.Context, in compute.CreateKeyPair) (compute.KeyPair, error) {
-	out, err := d.client.CreateKeyPair(ctx, &ec2.CreateKeyPairInput{KeyName: &in.Name})
+	out, err := d.client.CreateKeyPair(ctx, &ec2.CreateKeyPairInput{KeyName: &in.Name, KeyType: types.KeyTypeEd25519})
 	if err != nil {
 		return compute.KeyPair{}, err
 	}
-	return compute.KeyPair{Name: aws.ToString(out.KeyName), PrivateKey: op.Secret(aws.ToString(out.KeyMaterial)), Fingerprint: aws.ToString(out.KeyFingerprint),
-		Extra: extras(map[string]any{"KeyPairId": aws.ToString(out.KeyPairId)})}, nil
+	k := compute.KeyPair{Name: aws.ToString(out.KeyName), PrivateKey: op.Secret(aws.ToString(out.KeyMaterial))}
+	if public, err := sshkey.Of(k.PrivateKey); err == nil {
+		k.PublicKey = public.Line
+	}
+	return keyPair(k, out.KeyPairId, out.KeyFingerprint, types.KeyTypeEd25519), nil
 }
 
 func (d *ec2Driver) ImportKeyPair(ctx context.Context, in compute.ImportKeyPair) (compute.KeyPair, error) {
@@ -312,8 +324,7 @@ func (d *ec2Driver) ImportKeyPair(ctx context.Context, in compute.ImportKeyPair)
 	if err != nil {
 		return compute.KeyPair{}, err
 	}
-	return compute.KeyPair{Name: aws.ToString(out.KeyName), PublicKey: in.PublicKey, Fingerprint: aws.ToString(out.KeyFingerprint),
-		Extra: extras(map[string]any{"KeyPairId": aws.ToString(out.KeyPairId)})}, nil
+	return keyPair(compute.KeyPair{Name: aws.ToString(out.KeyName), PublicKey: in.PublicKey}, out.KeyPairId, out.KeyFingerprint, ""), nil
 }
 
 // DeleteKeyPair looks first: EC2 says of a key pair that is not there that it

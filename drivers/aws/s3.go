@@ -3,10 +3,13 @@ package aws
 import (
 	"context"
 	"iter"
+	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -17,6 +20,7 @@ import (
 type s3Config struct {
 	sessionConfig
 	PathStyle *bool `json:"path_style,omitzero" help:"Put buckets into the path, not the host name; so if endpoint is given, unless this is False."`
+	SignBody  *bool `json:"sign_body,omitzero" help:"Sign bodies by their SHA-256, beside the CRC-32C that is always sent: for services that heed no other checksum. So over plain HTTP to another machine, unless this is False."`
 }
 
 // s3Driver is the driver "s3".
@@ -25,6 +29,7 @@ type s3Driver struct {
 	client    *s3.Client
 	presigner *s3.PresignClient
 	pathStyle bool
+	bodies    func(*s3.Options) // of requests whose body has a checksum of its own
 
 	// Constants, but for tests.
 	partSize            func(part int) int64
@@ -49,8 +54,31 @@ func openS3(ctx context.Context, c s3Config) (*s3Driver, error) {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
-	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle,
+	bodies := func(*s3.Options) {}
+	sign := !private(s.config.BaseEndpoint)
+	if c.SignBody != nil {
+		sign = *c.SignBody
+	}
+	if !sign {
+		bodies = s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
+	}
+	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle, bodies: bodies,
 		partSize: partSize, copyLimit: copyLimit, copyPart: copyPart}, nil
+}
+
+// private reports whether nobody else can reach into a connection to the
+// endpoint: it is encrypted, or stays on this machine. A body is safe then with a
+// checksum in its signed headers, without being hashed for the signature too.
+func private(endpoint *string) bool {
+	if endpoint == nil {
+		return true
+	}
+	u, err := url.Parse(*endpoint)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // bucketExtra is what create_bucket takes beyond the contract.

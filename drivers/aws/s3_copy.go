@@ -147,9 +147,7 @@ func (c *copying) inParts(ctx context.Context, size int64) (err error) {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return again(ctx, false, func() error {
-		_, err := c.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &c.toBucket, Key: &c.toName, UploadId: created.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
-		return err
-	})
+	_, err = c.completeUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &c.toBucket, Key: &c.toName, UploadId: created.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
+	return err
 }

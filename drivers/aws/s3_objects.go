@@ -49,12 +49,7 @@ func (d *s3Driver) ListObjects(ctx context.Context, in storage.ListObjects) iter
 		if err != nil {
 			return nil, "", err
 		}
-		decode := func(s *string) string {
-			if name, err := url.QueryUnescape(aws.ToString(s)); err == nil && out.EncodingType == types.EncodingTypeUrl {
-				return name
-			}
-			return aws.ToString(s)
-		}
+		decode := decoder(out.EncodingType)
 		objects := make([]storage.Object, 0, len(out.Contents)+len(out.CommonPrefixes))
 		for _, o := range out.Contents {
 			etag := unquote(o.ETag)
@@ -67,6 +62,16 @@ func (d *s3Driver) ListObjects(ctx context.Context, in storage.ListObjects) iter
 		slices.SortStableFunc(objects, func(a, b storage.Object) int { return strings.Compare(a.Name, b.Name) })
 		return objects, aws.ToString(out.NextContinuationToken), nil
 	})
+}
+
+// decoder reads names as a list writes them.
+func decoder(encoding types.EncodingType) func(*string) string {
+	return func(s *string) string {
+		if name, err := url.QueryUnescape(aws.ToString(s)); err == nil && encoding == types.EncodingTypeUrl {
+			return name
+		}
+		return aws.ToString(s)
+	}
 }
 
 func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }

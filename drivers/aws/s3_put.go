@@ -81,7 +81,7 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {
 		return storage.Object{}, err
 	}
-	first, err := u.part(0, nil)
+	first, sum, err := u.part(0, nil)
 	if err != nil {
 		return storage.Object{}, err
 	}
@@ -89,7 +89,7 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if int64(len(first)) < u.size(0) {
 		o, err = u.single(ctx, first)
 	} else {
-		o, err = u.multipart(ctx, first)
+		o, err = u.multipart(ctx, first, sum)
 	}
 	if in.IfAbsent && isCode(err, "PreconditionFailed") {
 		return o, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
@@ -105,19 +105,21 @@ func (u *upload) size(i int) int64 {
 	return u.partSize(i)
 }
 
-// part reads part i, into buf if that is large enough. A short one is the last.
-func (u *upload) part(i int, buf []byte) ([]byte, error) {
+// part reads part i, into buf if that is large enough, and sums it. A short one is
+// the last.
+func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 	b := bytes.NewBuffer(buf[:0])
 	n, err := b.ReadFrom(io.LimitReader(u.body, u.size(i)))
 	u.read += n
 	if err != nil {
-		return nil, &op.Error{Kind: op.KindOf(err), Message: "reading the body: " + err.Error(), Err: err}
+		return nil, 0, &op.Error{Kind: op.KindOf(err), Message: "reading the body: " + err.Error(), Err: err}
 	}
 	if u.in.Size != nil && (u.read > *u.in.Size || n < u.size(i) && u.read < *u.in.Size) {
-		return nil, op.Errorf(op.InvalidArgument, "the body is not of the size given: it has %d bytes or more, not %d", u.read, *u.in.Size)
+		return nil, 0, op.Errorf(op.InvalidArgument, "the body is not of the size given: it has %d bytes or more, not %d", u.read, *u.in.Size)
 	}
-	u.crc = crc32.Update(u.crc, castagnoli, b.Bytes())
-	return b.Bytes(), nil
+	sum := crc32.Checksum(b.Bytes(), castagnoli)
+	u.crc = storage.CombineCRC32C(u.crc, sum, n)
+	return b.Bytes(), sum, nil
 }
 
 func (u *upload) single(ctx context.Context, b []byte) (storage.Object, error) {
@@ -127,7 +129,7 @@ func (u *upload) single(ctx context.Context, b []byte) (storage.Object, error) {
 			ContentType: &u.in.ContentType, Metadata: u.metadata, StorageClass: types.StorageClass(u.in.StorageClass), ChecksumCRC32C: crc32c(u.crc), IfNoneMatch: u.ifNoneMatch(),
 			ACL: types.ObjectCannedACL(u.extra.ACL), CacheControl: optional(u.extra.CacheControl), ContentDisposition: optional(u.extra.ContentDisposition),
 			ContentEncoding: optional(u.extra.ContentEncoding), ContentLanguage: optional(u.extra.ContentLanguage),
-			ServerSideEncryption: types.ServerSideEncryption(u.extra.Encryption), SSEKMSKeyId: optional(u.extra.KMSKey), Tagging: tagging(u.extra.Tags)})
+			ServerSideEncryption: types.ServerSideEncryption(u.extra.Encryption), SSEKMSKeyId: optional(u.extra.KMSKey), Tagging: tagging(u.extra.Tags)}, u.bodies)
 		return err
 	})
 	if err != nil {
@@ -168,30 +170,22 @@ func (u *upload) object(h *s3.HeadObjectOutput, metadata middleware.Metadata) (s
 
 // multipart sends the body in parts, which are nothing until they are
 // completed, and deletes them if they never will be.
-func (u *upload) multipart(ctx context.Context, first []byte) (_ storage.Object, err error) {
-	created, err := u.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &u.in.Bucket, Key: &u.in.Name, ContentType: &u.in.ContentType,
-		Metadata: u.metadata, StorageClass: types.StorageClass(u.in.StorageClass), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumType: types.ChecksumTypeFullObject,
-		ACL: types.ObjectCannedACL(u.extra.ACL), CacheControl: optional(u.extra.CacheControl), ContentDisposition: optional(u.extra.ContentDisposition),
-		ContentEncoding: optional(u.extra.ContentEncoding), ContentLanguage: optional(u.extra.ContentLanguage),
-		ServerSideEncryption: types.ServerSideEncryption(u.extra.Encryption), SSEKMSKeyId: optional(u.extra.KMSKey), Tagging: tagging(u.extra.Tags)})
+func (u *upload) multipart(ctx context.Context, first []byte, sum uint32) (_ storage.Object, err error) {
+	id, err := u.createUpload(ctx, u.in.Bucket, u.in.Name, properties{u.in.ContentType, u.in.StorageClass, u.metadata, u.extra})
 	if err != nil {
 		return storage.Object{}, err
 	}
 	defer func() {
 		if err != nil {
-			u.abort(ctx, u.in.Bucket, u.in.Name, created.UploadId)
+			u.abort(ctx, u.in.Bucket, u.in.Name, id)
 		}
 	}()
-	parts, err := u.parts(ctx, created.UploadId, first)
+	parts, err := u.parts(ctx, id, first, sum)
 	if err != nil {
 		return storage.Object{}, err
 	}
-	var out *s3.CompleteMultipartUploadOutput
-	err = again(ctx, false, func() (err error) {
-		out, err = u.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &u.in.Bucket, Key: &u.in.Name, UploadId: created.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}, ChecksumCRC32C: crc32c(u.crc), ChecksumType: types.ChecksumTypeFullObject, IfNoneMatch: u.ifNoneMatch()})
-		return err
-	})
+	out, err := u.completeUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &u.in.Bucket, Key: &u.in.Name, UploadId: id,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}, ChecksumCRC32C: crc32c(u.crc), ChecksumType: types.ChecksumTypeFullObject, IfNoneMatch: u.ifNoneMatch()})
 	if err != nil {
 		return storage.Object{}, err
 	}
@@ -200,7 +194,7 @@ func (u *upload) multipart(ctx context.Context, first []byte) (_ storage.Object,
 }
 
 // parts reads the body and sends its parts, a few at a time.
-func (u *upload) parts(ctx context.Context, id *string, b []byte) ([]types.CompletedPart, error) {
+func (u *upload) parts(ctx context.Context, id *string, b []byte, sum uint32) ([]types.CompletedPart, error) {
 	var parts []*types.CompletedPart
 	spare := make(chan []byte, inFlight+1) // buffers to use again
 	g, sending := errgroup.WithContext(ctx)
@@ -211,20 +205,16 @@ func (u *upload) parts(ctx context.Context, id *string, b []byte) ([]types.Compl
 			reading = op.Errorf(op.InvalidArgument, "the body is too large for S3, which takes %d parts: give its size, for larger ones", maxParts)
 			break
 		}
-		data, sum, last := b, crc32c(crc32.Checksum(b, castagnoli)), int64(len(b)) < u.size(i)
-		part := &types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ChecksumCRC32C: sum}
+		data, dataSum, last := b, sum, int64(len(b)) < u.size(i)
+		part := new(types.CompletedPart)
 		parts = append(parts, part)
 		g.Go(func() error {
-			return again(sending, true, func() error {
-				out, err := u.client.UploadPart(sending, &s3.UploadPartInput{Bucket: &u.in.Bucket, Key: &u.in.Name, UploadId: id, PartNumber: part.PartNumber,
-					Body: bytes.NewReader(data), ContentLength: aws.Int64(int64(len(data))), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumCRC32C: sum})
-				if err != nil {
-					return err
-				}
-				part.ETag = out.ETag
+			sent, err := u.sendPart(sending, u.in.Bucket, u.in.Name, id, i+1, bytes.NewReader(data), int64(len(data)), dataSum)
+			if err == nil {
+				*part = sent
 				spare <- data
-				return nil
-			})
+			}
+			return err
 		})
 		if last || sending.Err() != nil {
 			break
@@ -234,7 +224,7 @@ func (u *upload) parts(ctx context.Context, id *string, b []byte) ([]types.Compl
 		case buf = <-spare:
 		default:
 		}
-		if b, reading = u.part(i+1, buf); reading != nil || len(b) == 0 {
+		if b, sum, reading = u.part(i+1, buf); reading != nil || len(b) == 0 {
 			break
 		}
 	}
@@ -253,14 +243,6 @@ func (u *upload) parts(ctx context.Context, id *string, b []byte) ([]types.Compl
 		done[i] = *p
 	}
 	return done, nil
-}
-
-// abort deletes the parts of an upload that failed, also when its caller has given up.
-func (d *s3Driver) abort(ctx context.Context, bucket, name string, id *string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	// It failed for a reason that the caller hears; this one would hide it.
-	_, _ = d.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &name, UploadId: id})
 }
 
 // again does one request of several, and repeats it as far as the retries that

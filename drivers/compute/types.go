@@ -68,7 +68,7 @@ type KeyPair struct {
 	Name        string         `json:"name" op:"id" source:"EC2 keyName; Nova name; Azure SSH public key name" help:"Its name, unique in the account."`
 	PublicKey   string         `json:"public_key" help:"In authorized_keys form; empty if the provider does not tell."`
 	PrivateKey  op.Secret      `json:"private_key,omitzero" help:"In PEM form, once: in the answer of create_key_pair."`
-	Fingerprint string         `json:"fingerprint" help:"As the provider computes it."`
+	Fingerprint string         `json:"fingerprint" help:"Of the public key, as ssh-keygen shows it and the same at every provider: \"SHA256:…\"."`
 	CreatedAt   time.Time      `json:"created_at" help:"When it was made; unset if the provider does not say."`
 	Extra       map[string]any `json:"extra" help:"What the provider has beyond these fields, in its own names."`
 }

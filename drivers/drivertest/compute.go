@@ -251,7 +251,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 		if block, _ := pem.Decode([]byte(k.PrivateKey.Reveal())); block == nil || !strings.Contains(block.Type, "PRIVATE KEY") {
 			t.Error("the private key is not in PEM form")
 		}
-		if k.Name != name || k.Fingerprint == "" {
+		if k.Name != name || !strings.HasPrefix(k.Fingerprint, "SHA256:") || k.PublicKey != "" && k.Fingerprint != compute.Fingerprint(k.PublicKey) {
 			t.Errorf("create_key_pair made %+v", k)
 		}
 		check(t, k, name)
@@ -260,7 +260,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 		name, public := s.name("key"), publicKey()
 		k := call[compute.KeyPair](t, s.conn, compute.ImportKeyPair{Name: name, PublicKey: public})
 		s.cleanup(t, compute.DeleteKeyPair{KeyPair: name})
-		if k.Name != name || k.Fingerprint == "" || k.PrivateKey != "" {
+		if k.Name != name || k.Fingerprint != compute.Fingerprint(public) || k.PrivateKey != "" {
 			t.Errorf("import_key_pair made %+v", k)
 		}
 		if k.PublicKey != "" && strings.Fields(k.PublicKey)[1] != strings.Fields(public)[1] {

@@ -44,6 +44,7 @@ func Storage(t *testing.T, h Harness) {
 	s.test(t, "list", s.list, "put_object", "list_objects")
 	s.test(t, "copy", s.copy, "copy_object")
 	s.test(t, "update", s.update, "update_object")
+	s.test(t, "uploads", s.uploads, "create_multipart_upload", "upload_part", "complete_multipart_upload", "read_object", "get_object")
 	s.test(t, "delete", s.delete, "delete_object")
 	s.test(t, "delete_many", s.deleteMany, "delete_objects")
 	s.test(t, "presign", s.presign, "presign_object")

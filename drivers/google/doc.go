@@ -60,6 +60,8 @@ const gcsDoc = `## What to know
 - A body of more than 8 MiB is sent by a resumable upload, 8 MiB at a time, and becomes visible when the last has arrived.
 - Every body is checked with its CRC32C. Google can be told it beforehand for bodies of up to 8 MiB, and refuses damaged ones; of others it is compared afterwards, and an
   object that was damaged is deleted again. Whole reads are verified; reads of a range are not, as Google keeps no checksum of a range.
+- The parts of a multipart upload are objects below ` + "`.cloudlark/`" + ` in the bucket, which lists leave out, until Google composes them: only so can an upload be resumed by another
+  process, in any order, and replace nothing with ` + "`if_absent`" + `. What is composed has no MD5. No other object's name can begin like that, and a bucket with uploads in it is not empty.
 - What is kept with ` + "`content_encoding = \"gzip\"`" + ` is given as it is kept.
 - ` + "`presign_object`" + ` needs a service account's key, from a file: other credentials cannot sign. A URL works for at most seven days.
 - Google has no request that deletes many objects: ` + "`delete_objects`" + ` sends sixteen at a time.

@@ -30,6 +30,8 @@ func known(bucket, name string) error {
 		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name: it needs 1 to 1024 bytes of UTF-8", name)
 	case name == "." || name == ".." || strings.ContainsAny(name, "\r\n") || strings.HasPrefix(name, ".well-known/acme-challenge/"):
 		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name: Google takes no line breaks, and neither \".\" nor \"..\"", name)
+	case strings.HasPrefix(name, own):
+		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name: %s is where uploads keep their parts", name, own)
 	}
 	return nil
 }
@@ -64,9 +66,14 @@ func (d *gcsDriver) ListObjects(ctx context.Context, in storage.ListObjects) ite
 		}
 		objects := make([]storage.Object, 0, len(out.Items)+len(out.Prefixes))
 		for _, o := range out.Items {
-			objects = append(objects, objectOf(o))
+			if !strings.HasPrefix(o.Name, own) {
+				objects = append(objects, objectOf(o))
+			}
 		}
 		for _, p := range out.Prefixes {
+			if strings.HasPrefix(p, own) {
+				continue
+			}
 			objects = append(objects, storage.Object{Bucket: in.Bucket, Name: p, IsPrefix: true})
 		}
 		slices.SortStableFunc(objects, func(a, b storage.Object) int { return strings.Compare(a.Name, b.Name) })
@@ -164,13 +171,19 @@ func (d *gcsDriver) DeleteObjects(ctx context.Context, in storage.DeleteObjects)
 	if _, err := d.GetBucket(ctx, storage.GetBucket{Bucket: in.Bucket}); err != nil {
 		return storage.Deleted{}, err
 	}
+	return deleteAll(ctx, in.Names, func(ctx context.Context, name string) error {
+		return d.DeleteObject(ctx, storage.DeleteObject{Bucket: in.Bucket, Name: name})
+	})
+}
+
+func deleteAll(ctx context.Context, names []string, remove func(ctx context.Context, name string) error) (storage.Deleted, error) {
 	var mu sync.Mutex
 	failures := map[string]storage.DeletionFailed{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
-	for _, name := range in.Names {
+	for _, name := range names {
 		g.Go(func() error {
-			err := d.DeleteObject(ctx, storage.DeleteObject{Bucket: in.Bucket, Name: name})
+			err := remove(ctx, name)
 			if err == nil || op.KindOf(err) == op.NotFound {
 				return nil
 			}
@@ -186,7 +199,7 @@ func (d *gcsDriver) DeleteObjects(ctx context.Context, in storage.DeleteObjects)
 	if err := g.Wait(); err != nil {
 		return storage.Deleted{}, err
 	}
-	result := storage.Deleted{Count: len(in.Names) - len(failures)}
+	result := storage.Deleted{Count: len(names) - len(failures)}
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		result.Failed = append(result.Failed, failures[name])
 	}

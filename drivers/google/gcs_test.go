@@ -50,9 +50,51 @@ func TestGCSOnFake(t *testing.T) {
 		Deviations: map[string]string{
 			"list/delimiter":               "gives a prefix again on the next page; Google documents prefixes as part of the one list that pages cut",
 			"list/delimiter_of_two":        "takes the first character of a delimiter alone; Google documents any string",
+			"uploads/if_absent":            "ignores ifGenerationMatch when it composes; Google documents it",
 			"list/delimiter_in_many_pages": "takes the first character of a delimiter alone; Google documents any string",
 		},
 	})
+}
+
+// TestGCSManyParts: what are more parts than Google composes at once is composed in
+// steps, and nothing of that is left.
+func TestGCSManyParts(t *testing.T) {
+	issuer, _ := tokens(t, http.StatusOK, tokenBody("token"))
+	conn := openGCSWith(t, map[string]any{"endpoint": lab.FakeGCS(t), "project": "test", "credentials_file": serviceAccount(t, issuer)})
+	defer conn.Close()
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := drivers.Call[storage.Bucket](ctx, conn, storage.CreateBucket{Name: "parts"})
+	must(err)
+	u, err := drivers.Call[storage.Upload](ctx, conn, storage.CreateMultipartUpload{Bucket: "parts", Name: "o"})
+	must(err)
+	var parts []storage.Part
+	var want strings.Builder
+	for i := range composeMost + 8 {
+		piece := fmt.Sprintf("part %d;", i)
+		want.WriteString(piece)
+		p, err := drivers.Call[storage.Part](ctx, conn, storage.UploadPart{Bucket: "parts", Name: "o", Upload: u.ID, Number: i + 1, Body: strings.NewReader(piece)})
+		must(err)
+		parts = append(parts, p)
+	}
+	_, err = drivers.Call[storage.Object](ctx, conn, storage.CompleteMultipartUpload{Bucket: "parts", Name: "o", Upload: u.ID, Parts: parts})
+	must(err)
+	d, err := drivers.Call[storage.Download](ctx, conn, storage.ReadObject{Bucket: "parts", Name: "o"})
+	must(err)
+	defer d.Body.Close()
+	if got, err := io.ReadAll(d.Body); err != nil || string(got) != want.String() {
+		t.Errorf("it holds %q, %v", got, err)
+	}
+	left, err := conn.Driver().(*gcsDriver).api.Objects.List("parts").Do()
+	must(err)
+	if len(left.Items) != 1 {
+		t.Errorf("left are %d objects", len(left.Items))
+	}
 }
 
 // canned is a store with one object, whose body it sends as its test wants.

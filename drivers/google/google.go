@@ -37,7 +37,7 @@ func Providers() []*drivers.Provider {
 			Title:   "Google Cloud Storage",
 			Website: "https://cloud.google.com/storage",
 			Doc:     sessionDoc + gcsDoc,
-			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
+			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}},
 		}, openGCS),
 	}
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -176,6 +177,35 @@ func (w Workloads) restartJob(ctx context.Context, api *API, r ref, in container
 		return err
 	}
 	return w.StartContainer(ctx, container.StartContainer{Container: in.Container})
+}
+
+// ScaleContainer changes how many pods a workload has. To 0 is to stop it.
+func (w Workloads) ScaleContainer(ctx context.Context, in container.ScaleContainer) error {
+	if in.Replicas < 0 {
+		return op.Errorf(op.InvalidArgument, "replicas is %d: it is a number of pods", in.Replicas)
+	}
+	if in.Replicas == 0 {
+		return w.StopContainer(ctx, container.StopContainer{Container: in.Container, Timeout: math.MaxInt32})
+	}
+	api, r, err := w.find(ctx, in.Container)
+	if err != nil {
+		return err
+	}
+	_, err = api.patch(ctx, r, func(load workload) (dict, error) {
+		switch r.kind.name {
+		case job.name:
+			return nil, cannot(load, "runs as often as it was made to: deploy another")
+		case daemonSet.name:
+			return nil, cannot(load, "runs once on every node")
+		case pod.name:
+			return nil, cannot(load, "is one, and cannot be more: deploy it")
+		}
+		if load.replicas == in.Replicas {
+			return nil, nil
+		}
+		return dict{"spec": dict{"replicas": in.Replicas}, "metadata": dict{"annotations": dict{noteReplicas: nil}}}, nil
+	})
+	return err
 }
 
 // DestroyContainer deletes a workload, its pods and its Service. It is there

@@ -153,6 +153,14 @@ func (b *bucket) read(ctx context.Context, f *os.File, in storage.ReadObject) (s
 	return storage.Download{Object: o, Body: body}, nil
 }
 
+// buffer is for writing a body piece by piece.
+func buffer(size *int64) []byte {
+	if size != nil {
+		return make([]byte, max(512, min(*size+1, 256<<10)))
+	}
+	return make([]byte, 64<<10)
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A body is an object being read: a file, up to the end of the range, checked at its end.
@@ -273,56 +281,71 @@ func (b *bucket) put(ctx context.Context, file string, in storage.PutObject) (st
 	defer b.root.Remove(tmp.name)
 	defer tmp.Close()
 	sum := crc32.New(castagnoli)
-	n, err := io.Copy(io.MultiWriter(tmp, sum), &source{ctx, in.Body})
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(tmp, sum)}, &source{ctx, in.Body}, buffer(in.Size))
 	if err != nil {
 		return fail(err)
 	}
 	if in.Size != nil && n != *in.Size {
 		return fail(op.Errorf(op.InvalidArgument, "%s: the body has %d bytes, not %d as was said", what, n, *in.Size))
 	}
+	if err := tmp.finish(b.sync); err != nil {
+		return fail(err)
+	}
+	m := meta{ContentType: in.ContentType, Metadata: lower(in.Metadata), CRC32C: hex.EncodeToString(sum.Sum(nil))}
+	return b.adopt(file, in.Name, tmp.name, n, m, in.IfAbsent)
+}
+
+// adopt makes an object of a finished body: a file of the bucket's own, renamed
+// into its place, where it replaces another unless it may not.
+func (b *bucket) adopt(file, name, from string, size int64, m meta, ifAbsent bool) (storage.Object, error) {
+	what := fmt.Sprintf("object %q in bucket %s", name, b.name)
+	fail := func(err error) (storage.Object, error) {
+		if _, ok := errors.AsType[*op.Error](err); ok {
+			return storage.Object{}, err
+		}
+		return storage.Object{}, failed(err, what)
+	}
+	if m.ContentType == "" {
+		m.ContentType = "application/octet-stream"
+	}
 	// The kernel's own times are coarse: two bodies of one length, written one
 	// after the other, would be the same version.
 	now := time.Now()
-	err = b.root.Chtimes(tmp.name, now, now)
-	var info fs.FileInfo
-	if err == nil {
-		info, err = tmp.Stat()
+	if err := b.root.Chtimes(from, now, now); err != nil {
+		return fail(err)
+	}
+	info, err := b.root.Stat(from)
+	if err == nil && info.Size() != size {
+		err = op.Errorf(op.Internal, "%s: the body has %d bytes, not %d as were written", what, info.Size(), size)
 	}
 	if err == nil {
-		err = tmp.finish(b.sync)
+		err = b.putMeta(name, version(info), m)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	m := meta{ContentType: in.ContentType, Metadata: in.Metadata, CRC32C: hex.EncodeToString(sum.Sum(nil))}
-	if m.ContentType == "" {
-		m.ContentType = "application/octet-stream"
-	}
-	m.Metadata = lower(m.Metadata)
-	if err := b.putMeta(in.Name, version(info), m); err != nil {
-		return fail(err)
-	}
 	old, _ := b.root.Stat(file)
 	move := b.root.Rename
-	if in.IfAbsent {
+	if ifAbsent {
 		move = b.root.Link // unlike a rename, fails if there is a file
 	} else if old != nil && old.IsDir() {
 		_ = b.root.Remove(file) // an empty folder is in nobody's way
 	}
-	if err := b.place(tmp.name, file, move); err != nil {
-		b.dropMeta(in.Name, version(info))
+	if err := b.place(from, file, move); err != nil {
+		b.dropMeta(name, version(info))
 		if old != nil && old.IsDir() {
-			return fail(op.Errorf(op.Conflict, "%s: there are objects whose names begin with %q: a file cannot be a folder too", what, in.Name+"/"))
+			return fail(op.Errorf(op.Conflict, "%s: there are objects whose names begin with %q: a file cannot be a folder too", what, name+"/"))
 		}
-		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) && !in.IfAbsent {
+		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) && !ifAbsent {
 			return fail(op.Errorf(op.Conflict, "%s: a part of the name, up to a slash, is an object: a file cannot be a folder too", what))
 		}
 		return fail(err)
 	}
 	if old != nil && !old.IsDir() && version(old) != version(info) {
-		b.dropMeta(in.Name, version(old))
+		b.dropMeta(name, version(old))
 	}
-	return b.object(in.Name, info, &m), nil
+	m.Name = name
+	return b.object(name, info, &m), nil
 }
 
 func lower(metadata map[string]string) map[string]string {

@@ -3,7 +3,7 @@
 // A bucket is a folder under the root, an object a file under its bucket: what
 // other programs put there is an object, and objects are files for other
 // programs. The folder .cloudlark in a bucket is the driver's own. It holds
-// bodies that are still being written (tmp) and what a file cannot hold of an
+// bodies that are still being written (tmp, uploads) and what a file cannot hold of an
 // object (meta): its type, metadata and checksum.
 //
 // # Nothing half-written
@@ -44,7 +44,8 @@ func Provider() *drivers.Provider {
 		Family: storage.Family,
 		Title:  "Local folder",
 		Doc: `Buckets are the folders under the root, objects the files in them. A bucket keeps what files cannot hold
-(content types, metadata, checksums) in its folder ` + "`.cloudlark`" + `.
+(content types, metadata, checksums) in its folder ` + "`.cloudlark`" + `. All parts of a multipart upload but the last have one size, 8 MiB or what makes
+10,000 of the size that was given, so that they need not be copied when it is completed.
 
 An object cannot have a name that is also the folder of another one: "a" and "a/b" do not go together, as in every
 file system. Between slashes a name has at most 255 bytes.`,

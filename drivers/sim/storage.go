@@ -121,6 +121,7 @@ func (d storageDriver) DeleteBucket(ctx context.Context, in storage.DeleteBucket
 			}
 			break
 		}
+		dropUploads(tx, now, b.Name)
 		buckets.delete(tx, b.Name)
 		give(tx, "buckets", 1)
 		return nil
@@ -252,17 +253,22 @@ func (lost *bodiesLost) deleteObject(tx *txn, now time.Time, bucket, name string
 		return false
 	}
 	objects.delete(tx, objectKey(bucket, name))
-	b, _ := bodies.get(tx, o.Body)
+	lost.release(tx, now, o.Body)
+	return true
+}
+
+// release ends a claim on a body, and the body with its last one.
+func (lost *bodiesLost) release(tx *txn, now time.Time, body string) {
+	b, _ := bodies.get(tx, body)
 	if b.Objects--; b.Objects > 0 {
-		bodies.put(tx, o.Body, b)
-		return true
+		bodies.put(tx, body, b)
+		return
 	}
-	bodies.delete(tx, o.Body)
-	*lost = append(*lost, o.Body)
+	bodies.delete(tx, body)
+	*lost = append(*lost, body)
 	// Should this process end before it removes the file, another one will:
 	// some time later, when no transaction can still be under way.
-	expire(tx, now.Add(time.Minute), trash, o.Body)
-	return true
+	expire(tx, now.Add(time.Minute), trash, body)
 }
 
 // updateBodies runs a transaction, and removes the bodies that it leaves without an object.
@@ -327,56 +333,32 @@ func (d storageDriver) putObject(ctx context.Context, in storage.PutObject, toke
 		return storage.Object{}, err
 	}
 
-	w, err := d.world.store.blobs().create()
+	body, err := d.writeBody(ctx, in.Body, in.Size)
 	if err != nil {
 		return storage.Object{}, err
 	}
-	kept := false
-	defer func() {
-		if !kept {
-			w.discard()
-		}
-	}()
-	sum := newSums()
-	size, err := flow(ctx, io.MultiWriter(w, sum), in.Body, in.Size)
-	if err != nil {
-		return storage.Object{}, err
-	}
-	name, err := w.finish()
-	if err != nil {
-		return storage.Object{}, err
-	}
-	o := objectRecord{Body: name, Token: token, Object: storage.Object{Bucket: in.Bucket, Name: in.Name, Size: size, ContentType: in.ContentType,
-		Checksums: sum.checksums(), Metadata: lowerNames(in.Metadata), StorageClass: class}}
+	o := objectRecord{Body: body.name, Token: token, Object: storage.Object{Bucket: in.Bucket, Name: in.Name, Size: body.size, ContentType: in.ContentType,
+		Checksums: body.sum.checksums(), Metadata: lowerNames(in.Metadata), StorageClass: class}}
 	o.ETag = o.Checksums["md5"]
 	if o.ContentType == "" {
 		o.ContentType = "application/octet-stream"
 	}
-	err = d.updateBodies(ctx, func(tx *txn, now time.Time, lost *bodiesLost) error {
-		kept = false
+	err = body.keep(ctx, d, func(tx *txn, now time.Time, lost *bodiesLost) (bool, error) {
 		done, err := allowed(tx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if done != nil {
 			o = *done
-			return nil
+			return false, nil
 		}
-		if !d.world.store.blobs().present(name) {
-			return op.Errorf(op.Unavailable, "the body was taken away while it was written: it took too long")
-		}
-		kept = true
 		o.LastModified = now
-		bodies.put(tx, name, bodyRecord{Sums: sum.blocks()})
-		lost.putObject(tx, now, o)
-		return nil
+		lost.deleteObject(tx, now, o.Bucket, o.Name)
+		objects.put(tx, objectKey(o.Bucket, o.Name), o)
+		return true, nil
 	})
 	if err != nil {
-		kept = false
 		return storage.Object{}, err
-	}
-	if kept {
-		d.world.store.blobs().settle(name)
 	}
 	return o.show(), nil
 }

@@ -4,6 +4,7 @@
 //	value     operations
 //	bucket    list get create delete
 //	object    list get read put copy delete delete(many) presign url update_metadata
+//	upload    create(multipart) upload_part list_parts complete abort list
 //
 // An object's name is any UTF-8 of up to 1,024 bytes. It is not a path: "/"
 // means nothing but to the delimiter of list_objects. Bodies are streams: no
@@ -41,6 +42,13 @@ var Family = op.NewFamily("storage", "Storage",
 		op.Call("presign_object", ObjectPresigner.PresignObject, op.Reads, "Make a URL with which anyone can get or put an object until it expires.").On("object", "presign"),
 		op.Call("get_object_url", ObjectURLer.GetObjectURL, op.Reads, "Say the object's public URL. It works for those who may read the object.").On("object", "url"),
 		op.Call("update_object", ObjectUpdater.UpdateObject, op.Changes, "Replace an object's metadata and content type, keeping its body.").On("object", "update").Repeatable(),
+
+		op.Call("create_multipart_upload", UploadCreator.CreateMultipartUpload, op.Creates, "Begin an object that is written in parts. Nothing of it can be read before it is completed, and what has come of it waits until it is completed or aborted.").On("bucket", "create_multipart_upload"),
+		op.Call("upload_part", PartUploader.UploadPart, op.Creates, "Write one part of an upload, in any order and many at a time. One of that number that is there already is replaced.").On("upload", "upload_part").Repeatable(),
+		op.List("list_parts", PartLister.ListParts, "List the parts of an upload that are there, by number.").On("upload", "list_parts"),
+		op.Call("complete_multipart_upload", UploadCompleter.CompleteMultipartUpload, op.Creates, "Make the object of the parts given. One that is there already is replaced. The upload is gone then.").On("upload", "complete").Unhurried(),
+		op.Do("abort_multipart_upload", UploadAborter.AbortMultipartUpload, op.Deletes, "Give an upload up and delete its parts.").On("upload", "abort"),
+		op.List("list_multipart_uploads", UploadLister.ListMultipartUploads, "List the uploads of a bucket that are neither completed nor aborted, in no particular order.").On("bucket", "list_multipart_uploads"),
 	}, native.Rows()...))
 
 // A Bucket holds objects.

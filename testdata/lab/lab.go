@@ -49,7 +49,7 @@ import (
 )
 
 // servers are the ones that can be installed.
-var servers = []*server{fakeGCS, moto, sshd, versity}
+var servers = []*server{distribution, dockerd, fakeGCS, moto, sshd, versity}
 
 // A server is a program that tests talk to.
 type server struct {
@@ -67,6 +67,10 @@ type server struct {
 	// since it was found free, so an answer from there is not enough: it must
 	// be p's own.
 	ready func(p *process) error
+
+	// gone, if not nil, is called when p has ended: it waits for what ends later
+	// and removes what p leaves outside of p.dir.
+	gone func(p *process) error
 }
 
 // start starts the server for t and returns when it is ready.
@@ -78,7 +82,11 @@ func (s *server) start(t testing.TB) *process {
 		if err != nil {
 			t.Fatalf("starting %s %s: %v", s.name, s.version, err)
 		}
-		t.Cleanup(p.stop)
+		t.Cleanup(func() {
+			if err := p.stop(); err != nil {
+				t.Errorf("after %s ended: %v", s.name, err)
+			}
+		})
 		err = p.await()
 		switch {
 		case err == nil:

@@ -100,13 +100,17 @@ func (p *process) lostPort() bool {
 
 // stop ends p and waits until it is gone. It does not ask: nothing that p holds
 // is wanted any more.
-func (p *process) stop() {
+func (p *process) stop() error {
 	select {
 	case <-p.ended: // and its id may be another's by now
 	default:
 		kill(p.cmd.Process)
 		<-p.ended
 	}
+	if p.server.gone == nil {
+		return nil
+	}
+	return p.server.gone(p)
 }
 
 func (p *process) logFile() string { return filepath.Join(p.dir, "log") }

@@ -161,7 +161,7 @@ type key struct {
 }
 
 func keyPair(k key) compute.KeyPair {
-	return compute.KeyPair{Name: k.Name, PublicKey: k.PublicKey, Fingerprint: k.Fingerprint, Extra: map[string]any{"id": k.ID}}
+	return compute.KeyPair{Name: k.Name, PublicKey: k.PublicKey, Fingerprint: compute.Fingerprint(k.PublicKey), Extra: map[string]any{"id": k.ID, "fingerprint": k.Fingerprint}}
 }
 
 func (d *computeDriver) ListKeyPairs(ctx context.Context, _ compute.ListKeyPairs) iter.Seq2[compute.KeyPair, error] {

@@ -37,6 +37,15 @@ func public(key ssh.PublicKey) Public {
 	return Public{Line: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), Fingerprint: ssh.FingerprintSHA256(key)}
 }
 
+// Of returns the public half of a private key in PEM form.
+func Of(private op.Secret) (Public, error) {
+	key, err := ssh.ParsePrivateKey([]byte(private.Reveal()))
+	if err != nil {
+		return Public{}, err
+	}
+	return public(key.PublicKey()), nil
+}
+
 // New makes an ed25519 key; comment, which is often the key's name, is written
 // into the private one.
 func New(comment string) (op.Secret, Public, error) {

@@ -20,12 +20,28 @@ pub const Key = struct {
         return .{
             .name = k.name,
             .public_key = k.public_key,
-            .fingerprint = k.fingerprint,
+            .fingerprint = try fingerprint(c.ctx, k.public_key),
             .created_at = if (k.created.len > 0) .{ .rfc3339 = k.created } else null,
-            .extra = try c.extra(.{ .id = k.id, .labels = k.labels }),
+            .extra = try c.extra(.{ .id = k.id, .fingerprint = k.fingerprint, .labels = k.labels }),
         };
     }
 };
+
+/// What ssh-keygen shows of a public key, as every driver has it: the API's own
+/// fingerprint is MD5.
+fn fingerprint(ctx: *Context, line: []const u8) ![]const u8 {
+    var words = std.mem.tokenizeAny(u8, line, " \t\r\n");
+    _ = words.next();
+    const base64 = words.next() orelse return "";
+    const decoder = std.base64.standard.Decoder;
+    const wire = try ctx.arena.alloc(u8, decoder.calcSizeForSlice(base64) catch return "");
+    decoder.decode(wire, base64) catch return "";
+    var sum: [32]u8 = undefined;
+    std.crypto.hash.sha2.Sha256.hash(wire, &sum, .{});
+    const encoder = std.base64.standard_no_pad.Encoder;
+    const text = try ctx.arena.alloc(u8, encoder.calcSize(sum.len));
+    return std.fmt.allocPrint(ctx.arena, "SHA256:{s}", .{encoder.encode(text, &sum)});
+}
 
 /// The key of that name.
 pub fn named(c: Client, name: []const u8) !Key {

@@ -791,7 +791,7 @@ pub struct KeyPair {
     pub public_key: String,
     /// In PEM form, once: in the answer of create_key_pair.
     pub private_key: String,
-    /// As the provider computes it.
+    /// Of the public key, as ssh-keygen shows it and the same at every provider: "SHA256:…".
     pub fingerprint: String,
     /// When it was made; unset if the provider does not say.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -108,6 +108,48 @@ impl Operation for UpdateObject {
     type Output = Object;
 }
 
+impl Operation for CreateMultipartUpload {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "create_multipart_upload";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Upload;
+}
+
+impl Operation for UploadPart {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "upload_part";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Part;
+}
+
+impl Operation for ListParts {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "list_parts";
+    const SHAPE: Shape = Shape::List;
+    type Output = Page<Part>;
+}
+
+impl Operation for CompleteMultipartUpload {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "complete_multipart_upload";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Object;
+}
+
+impl Operation for AbortMultipartUpload {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "abort_multipart_upload";
+    const SHAPE: Shape = Shape::Do;
+    type Output = ();
+}
+
+impl Operation for ListMultipartUploads {
+    const FAMILY: &'static str = "storage";
+    const NAME: &'static str = "list_multipart_uploads";
+    const SHAPE: Shape = Shape::List;
+    type Output = Page<Upload>;
+}
+
 impl Operation for Call {
     const FAMILY: &'static str = "storage";
     const NAME: &'static str = "native";
@@ -386,6 +428,145 @@ pub struct UpdateObject {
     pub metadata: BTreeMap<String, String>,
     /// The MIME type it shall have; as it is if not given.
     pub content_type: String,
+}
+
+/// Takes create_multipart_upload. Begin an object that is written in parts. Nothing of it can be read before it is completed, and what has come of it waits until it is completed or aborted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreateMultipartUpload {
+    /// The bucket.
+    pub bucket: String,
+    /// The object's name.
+    pub name: String,
+    /// How long the object will be, if known: some providers choose sizes by it. In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// The MIME type; application/octet-stream if not given.
+    pub content_type: String,
+    /// Its own metadata; names are lower case.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub metadata: BTreeMap<String, String>,
+    /// The provider's word; its default if not given.
+    pub storage_class: String,
+    /// What the provider takes beyond these, as put_object does.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub extra: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Upload {
+    /// The bucket it is for.
+    pub bucket: String,
+    /// The name that the object will have.
+    pub name: String,
+    /// What tells it from other uploads, of the same name too.
+    pub id: String,
+    /// What a part must have at least, but for the last one. Where it is max_part_size too, all parts but the last have just that. In bytes.
+    pub min_part_size: i64,
+    /// What a part can have at most; 0 is any size. In bytes.
+    pub max_part_size: i64,
+    /// How many parts there can be, and the highest number; 0 is any number.
+    pub max_parts: i64,
+    /// When it was begun; unset if the provider does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// What the provider has beyond these fields, in its own names.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub extra: Map<String, Value>,
+}
+
+/// Takes upload_part. Write one part of an upload, in any order and many at a time. One of that number that is there already is replaced.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UploadPart {
+    /// The bucket.
+    pub bucket: String,
+    /// The name that the object will have.
+    pub name: String,
+    /// The upload.
+    pub upload: String,
+    /// The part's place, from 1. Parts are joined by number, without gaps.
+    pub number: i64,
+    /// The bytes: a stream, a string or bytes. What can be sought in is read twice where that saves memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Stream>,
+    /// How many there are, if known beforehand. A body of another length is an invalid_argument error, and nothing is written. In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Part {
+    /// The upload it is of.
+    pub upload: String,
+    /// Its place, from 1.
+    pub number: i64,
+    /// How long it is. In bytes.
+    pub size: i64,
+    /// Changes whenever the part does.
+    pub etag: String,
+    /// Of the part, in hex, as far as the provider keeps them: md5, sha256, sha1, crc32, crc32c, crc64nvme.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub checksums: BTreeMap<String, String>,
+    /// When it was written; unset if the provider does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+/// Takes list_parts. List the parts of an upload that are there, by number.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListParts {
+    /// The bucket.
+    pub bucket: String,
+    /// The name that the object will have.
+    pub name: String,
+    /// The upload.
+    pub upload: String,
+}
+
+/// Takes complete_multipart_upload. Make the object of the parts given. One that is there already is replaced. The upload is gone then.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CompleteMultipartUpload {
+    /// The bucket.
+    pub bucket: String,
+    /// The name that the object will have.
+    pub name: String,
+    /// The upload.
+    pub upload: String,
+    /// The parts, from number 1 without gaps, as upload_part or list_parts gave them. One that is not there as given is an invalid_argument error; what is there beyond them is dropped.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub parts: Vec<Part>,
+    /// Of the whole body, in hex, as far as known: the provider compares those that it can, and an object that is not as they say is an error of kind internal.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub checksums: BTreeMap<String, String>,
+    /// Only if there is no such object; else an already_exists error.
+    pub if_absent: bool,
+}
+
+/// Takes abort_multipart_upload. Give an upload up and delete its parts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AbortMultipartUpload {
+    /// The bucket.
+    pub bucket: String,
+    /// The name that the object would have had.
+    pub name: String,
+    /// The upload. One that is not there is a not_found error where the provider can tell.
+    pub upload: String,
+}
+
+/// Takes list_multipart_uploads. List the uploads of a bucket that are neither completed nor aborted, in no particular order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListMultipartUploads {
+    /// The bucket.
+    pub bucket: String,
+    /// Only those for names that begin with it.
+    pub prefix: String,
 }
 
 /// Takes native. Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.

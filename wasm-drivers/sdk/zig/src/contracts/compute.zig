@@ -484,7 +484,7 @@ pub const KeyPair = struct {
     public_key: []const u8 = "",
     /// In PEM form, once: in the answer of create_key_pair.
     private_key: []const u8 = "",
-    /// As the provider computes it.
+    /// Of the public key, as ssh-keygen shows it and the same at every provider: "SHA256:…".
     fingerprint: []const u8 = "",
     /// When it was made; unset if the provider does not say.
     created_at: ?types.Time = null,

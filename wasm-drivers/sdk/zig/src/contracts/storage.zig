@@ -37,6 +37,18 @@ pub const Op = enum {
     get_object_url,
     /// Replace an object's metadata and content type, keeping its body.
     update_object,
+    /// Begin an object that is written in parts. Nothing of it can be read before it is completed, and what has come of it waits until it is completed or aborted.
+    create_multipart_upload,
+    /// Write one part of an upload, in any order and many at a time. One of that number that is there already is replaced.
+    upload_part,
+    /// List the parts of an upload that are there, by number.
+    list_parts,
+    /// Make the object of the parts given. One that is there already is replaced. The upload is gone then.
+    complete_multipart_upload,
+    /// Give an upload up and delete its parts.
+    abort_multipart_upload,
+    /// List the uploads of a bucket that are neither completed nor aborted, in no particular order.
+    list_multipart_uploads,
     /// Call the provider's own API: what the portable operations lack. A policy that allows only reading allows it for what reads.
     native,
     /// Call what the provider's own API answers with in pages, one item a page. Only for what reads.
@@ -59,6 +71,12 @@ pub const operations = [_]types.Operation{
     .{ .name = "presign_object", .shape = .call, .In = PresignObject, .Out = URL },
     .{ .name = "get_object_url", .shape = .call, .In = GetObjectURL, .Out = URL },
     .{ .name = "update_object", .shape = .call, .In = UpdateObject, .Out = Object },
+    .{ .name = "create_multipart_upload", .shape = .call, .In = CreateMultipartUpload, .Out = Upload },
+    .{ .name = "upload_part", .shape = .call, .In = UploadPart, .Out = Part },
+    .{ .name = "list_parts", .shape = .list, .In = ListParts, .Out = Part },
+    .{ .name = "complete_multipart_upload", .shape = .call, .In = CompleteMultipartUpload, .Out = Object },
+    .{ .name = "abort_multipart_upload", .shape = .do, .In = AbortMultipartUpload, .Out = void },
+    .{ .name = "list_multipart_uploads", .shape = .list, .In = ListMultipartUploads, .Out = Upload },
     .{ .name = "native", .shape = .call, .In = Call, .Out = Answer },
     .{ .name = "native_pages", .shape = .list, .In = Pages, .Out = Answer },
 };
@@ -268,6 +286,118 @@ pub const UpdateObject = struct {
     metadata: types.Map([]const u8) = .{},
     /// The MIME type it shall have; as it is if not given.
     content_type: []const u8 = "",
+};
+
+pub const Upload = struct {
+    /// The bucket it is for.
+    bucket: []const u8 = "",
+    /// The name that the object will have.
+    name: []const u8 = "",
+    /// What tells it from other uploads, of the same name too.
+    id: []const u8,
+    /// What a part must have at least, but for the last one. Where it is max_part_size too, all parts but the last have just that. In bytes.
+    min_part_size: i64 = 0,
+    /// What a part can have at most; 0 is any size. In bytes.
+    max_part_size: i64 = 0,
+    /// How many parts there can be, and the highest number; 0 is any number.
+    max_parts: i64 = 0,
+    /// When it was begun; unset if the provider does not say.
+    created_at: ?types.Time = null,
+    /// What the provider has beyond these fields, in its own names.
+    extra: types.Map(types.Any) = .{},
+};
+
+/// What create_multipart_upload takes.
+pub const CreateMultipartUpload = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// The object's name.
+    name: []const u8,
+    /// How long the object will be, if known: some providers choose sizes by it. In bytes.
+    size: ?i64 = null,
+    /// The MIME type; application/octet-stream if not given.
+    content_type: []const u8 = "",
+    /// Its own metadata; names are lower case.
+    metadata: types.Map([]const u8) = .{},
+    /// The provider's word; its default if not given.
+    storage_class: []const u8 = "",
+    /// What the provider takes beyond these, as put_object does.
+    extra: types.Map(types.Any) = .{},
+};
+
+pub const Part = struct {
+    /// The upload it is of.
+    upload: []const u8 = "",
+    /// Its place, from 1.
+    number: i64,
+    /// How long it is. In bytes.
+    size: i64 = 0,
+    /// Changes whenever the part does.
+    etag: []const u8 = "",
+    /// Of the part, in hex, as far as the provider keeps them: md5, sha256, sha1, crc32, crc32c, crc64nvme.
+    checksums: types.Map([]const u8) = .{},
+    /// When it was written; unset if the provider does not say.
+    last_modified: ?types.Time = null,
+};
+
+/// What upload_part takes.
+pub const UploadPart = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// The name that the object will have.
+    name: []const u8,
+    /// The upload.
+    upload: []const u8,
+    /// The part's place, from 1. Parts are joined by number, without gaps.
+    number: i64,
+    /// The bytes: a stream, a string or bytes. What can be sought in is read twice where that saves memory.
+    body: types.Body,
+    /// How many there are, if known beforehand. A body of another length is an invalid_argument error, and nothing is written. In bytes.
+    size: ?i64 = null,
+};
+
+/// What list_parts takes.
+pub const ListParts = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// The name that the object will have.
+    name: []const u8,
+    /// The upload.
+    upload: []const u8,
+};
+
+/// What complete_multipart_upload takes.
+pub const CompleteMultipartUpload = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// The name that the object will have.
+    name: []const u8,
+    /// The upload.
+    upload: []const u8,
+    /// The parts, from number 1 without gaps, as upload_part or list_parts gave them. One that is not there as given is an invalid_argument error; what is there beyond them is dropped.
+    parts: []const Part,
+    /// Of the whole body, in hex, as far as known: the provider compares those that it can, and an object that is not as they say is an error of kind internal.
+    checksums: types.Map([]const u8) = .{},
+    /// Only if there is no such object; else an already_exists error.
+    if_absent: bool = false,
+};
+
+/// What abort_multipart_upload takes.
+pub const AbortMultipartUpload = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// The name that the object would have had.
+    name: []const u8,
+    /// The upload. One that is not there is a not_found error where the provider can tell.
+    upload: []const u8,
+};
+
+/// What list_multipart_uploads takes.
+pub const ListMultipartUploads = struct {
+    /// The bucket.
+    bucket: []const u8,
+    /// Only those for names that begin with it.
+    prefix: []const u8 = "",
 };
 
 pub const Answer = struct {
