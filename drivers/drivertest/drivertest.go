@@ -81,7 +81,8 @@ type Harness struct {
 	// ("create_network.tags", "list_networks.tags"), with the reason. The suite
 	// does without, and makes sure that such an argument is refused, not passed
 	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
-	// field; of "member.port", gives all members of a balancer one port.
+	// field; of "member.port", gives all members of a balancer one port; of "log_line.stream",
+	// takes any for either.
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

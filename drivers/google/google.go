@@ -10,6 +10,8 @@ package google
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
+	"github.com/cloudlark/cloudlark/drivers/kube"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
@@ -39,5 +41,16 @@ func Providers() []*drivers.Provider {
 			Doc:     sessionDoc + gcsDoc,
 			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}},
 		}, openGCS),
+		drivers.New(drivers.Info{
+			Name:    "gke",
+			Family:  container.Family,
+			Title:   "Google Kubernetes Engine",
+			Website: "https://cloud.google.com/kubernetes-engine",
+			Doc:     sessionDoc + gkeDoc + kube.Doc,
+			Extras:  map[string]any{"create_cluster": gkeExtra{}, "deploy_container": kube.DeployExtra{}},
+			Missing: kube.Missing(map[string]string{
+				"list_locations": "the service does not list them: clusters can be in the regions and zones of Google Compute Engine, which gce lists",
+			}),
+		}, openGKE),
 	}
 }

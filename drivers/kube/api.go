@@ -26,6 +26,7 @@ type API struct {
 	namespace string // where things go and are listed if none is named; may be empty
 	only      bool   // lists of containers are of namespace alone
 	pageSize  int
+	explain   func(*op.Error, []byte) bool
 
 	known discovery
 }
@@ -35,6 +36,10 @@ type Options struct {
 	Namespace string // where containers go that name none; "default" if empty
 	Only      bool   // whether lists are of that namespace alone
 	PageSize  int    // how many items to ask for at a time; 500 if 0
+
+	// Explain completes an error from the body of an answer that is not
+	// Kubernetes', and reports whether it is its own; nil if there are none.
+	Explain func(e *op.Error, body []byte) bool
 }
 
 // NewAPI makes no request.
@@ -72,7 +77,7 @@ func NewAPI(config *rest.Config, o Options) (*API, error) {
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "the cluster's credentials: %w", err)
 	}
-	return &API{config: config, base: base, transport: t, namespace: o.Namespace, only: o.Only, pageSize: cmp.Or(o.PageSize, 500),
+	return &API{config: config, base: base, transport: t, namespace: o.Namespace, only: o.Only, pageSize: cmp.Or(o.PageSize, 500), explain: o.Explain,
 		// A redirection would take the credentials to whoever it leads to.
 		client: &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
@@ -131,7 +136,7 @@ func (a *API) send(ctx context.Context, r request) (*http.Response, error) {
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
-		return nil, refusal(resp)
+		return nil, a.refusal(resp)
 	}
 	return resp, nil
 }
@@ -149,6 +154,15 @@ func call[T any](ctx context.Context, a *API, r request) (T, error) {
 	}
 	return v, nil
 }
+
+// Call makes a request of an API beside Kubernetes' that the server has. body is
+// to be JSON; nil is none.
+func Call[T any](ctx context.Context, a *API, method, path string, query url.Values, body any) (T, error) {
+	return call[T](ctx, a, request{method: method, path: path, query: query, body: body})
+}
+
+// PageSize is how many items to ask for at a time.
+func (a *API) PageSize() int { return a.pageSize }
 
 // do makes a request whose answer tells nothing that is not known.
 func (a *API) do(ctx context.Context, r request) error {

@@ -18,9 +18,14 @@ import (
 )
 
 // refusal is what an answer means that is no success.
-func refusal(resp *http.Response) error {
+func (a *API) refusal(resp *http.Response) error {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	e := &op.Error{RequestID: resp.Header.Get("Audit-Id"), RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	if a.explain != nil {
+		if e.Kind = kindOfStatus(resp.StatusCode); a.explain(e, data) {
+			return e
+		}
+	}
 	var s metav1.Status
 	if json.Unmarshal(data, &s) != nil || s.Kind != "Status" {
 		// Not the API server's words: those of a proxy, or of the kubelet behind it.

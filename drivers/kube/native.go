@@ -96,13 +96,30 @@ func (w Workloads) target(ctx context.Context, arguments map[string]any) (*API, 
 	return api, namespace, rest, err
 }
 
-// rest makes a request as it is written. Its answer is JSON's, or text.
+// rest makes a request of Kubernetes' API as it is written.
 func (a *API) rest(ctx context.Context, namespace, operation string, arguments dict, cursor string) (any, error) {
+	query, _ := arguments["query"].(dict)
+	if query["watch"] != nil || query["follow"] != nil || strings.Contains(operation, "watch=") || strings.Contains(operation, "follow=") {
+		return nil, op.Errorf(op.InvalidArgument, "query: an answer that does not end is none for native; list again, or use logs(follow = True)")
+	}
+	more := url.Values{}
+	if cursor != "" {
+		more.Set("continue", cursor)
+	}
+	if query["limit"] == nil && strings.HasPrefix(operation, http.MethodGet+" ") && !strings.Contains(operation, "limit=") {
+		more.Set("limit", fmt.Sprint(a.pageSize))
+	}
+	return a.REST(ctx, strings.ReplaceAll(operation, "{namespace}", namespace), arguments, more)
+}
+
+// REST makes a request as native takes it, with more to its query. Its answer is
+// JSON's, or text.
+func (a *API) REST(ctx context.Context, operation string, arguments map[string]any, more url.Values) (any, error) {
 	in, err := native.REST(operation, arguments)
 	if err != nil {
 		return nil, err
 	}
-	target, err := url.Parse(strings.ReplaceAll(in.Path, "{namespace}", namespace))
+	target, err := url.Parse(in.Path)
 	if err != nil || target.Host != "" || !strings.HasPrefix(target.Path, "/") {
 		return nil, op.Errorf(op.InvalidArgument, "operation: %q is no path of the API, as \"/api/v1/nodes\"", in.Path)
 	}
@@ -116,20 +133,12 @@ func (a *API) rest(ctx context.Context, namespace, operation string, arguments d
 			query.Add(name, fmt.Sprint(v))
 		}
 	}
-	if query.Get("watch") != "" || query.Get("follow") != "" {
-		return nil, op.Errorf(op.InvalidArgument, "query: an answer that does not end is none for native; list again, or use logs(follow = True)")
+	for name, values := range more {
+		query[name] = values
 	}
-	if cursor != "" {
-		query.Set("continue", cursor)
-	} else if in.Method == http.MethodGet && query.Get("limit") == "" {
-		query.Set("limit", fmt.Sprint(a.pageSize))
-	}
-	r := request{method: in.Method, path: target.Path, query: query, header: in.Headers}
-	if in.Body != nil {
-		r.body = in.Body
-		if in.Method == http.MethodPatch {
-			r.contentType = mergePatch
-		}
+	r := request{method: in.Method, path: target.Path, query: query, header: in.Headers, body: in.Body}
+	if in.Method == http.MethodPatch {
+		r.contentType = mergePatch
 	}
 	resp, err := a.send(ctx, r)
 	if err != nil {

@@ -1,8 +1,6 @@
 package kube
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -37,7 +35,9 @@ type DeployExtra struct {
 type ServiceType string
 
 // Values makes ServiceType an enumeration.
-func (ServiceType) Values() []string { return []string{"ClusterIP", "NodePort", "LoadBalancer", "None"} }
+func (ServiceType) Values() []string {
+	return []string{"ClusterIP", "NodePort", "LoadBalancer", "None"}
+}
 
 // A plan is what a deployment makes: the workload, and the Service that leads
 // to it, if it has ports.
@@ -141,38 +141,17 @@ func podTemplate(in container.DeployContainer, extra DeployExtra, labels map[str
 		spec.Volumes = append(spec.Volumes, v)
 		main.VolumeMounts = append(main.VolumeMounts, corev1.VolumeMount{Name: v.Name, MountPath: m.Target, ReadOnly: m.ReadOnly})
 	}
-	if err := written("readiness_probe", extra.Readiness, &main.ReadinessProbe); err != nil {
+	if err := native.Fill("extra: readiness_probe", extra.Readiness, &main.ReadinessProbe); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
-	if err := written("liveness_probe", extra.Liveness, &main.LivenessProbe); err != nil {
+	if err := native.Fill("extra: liveness_probe", extra.Liveness, &main.LivenessProbe); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
 	spec.Containers = []corev1.Container{main}
-	if err := written("pod", extra.Pod, &spec); err != nil {
+	if err := native.Fill("extra: pod", extra.Pod, &spec); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: extra.Annotations}, Spec: spec}, nil
-}
-
-// written reads what is written in Kubernetes' own form over what is there.
-func written(argument string, value map[string]any, into any) error {
-	if value == nil {
-		return nil
-	}
-	plain, err := native.Plain(value)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(plain)
-	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		err = d.Decode(into)
-	}
-	if err != nil {
-		return op.Errorf(op.InvalidArgument, "extra: %s: %w", argument, err)
-	}
-	return nil
 }
 
 func protocol(p container.Port) corev1.Protocol {

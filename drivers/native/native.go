@@ -9,6 +9,7 @@
 package native
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -174,6 +175,28 @@ func Plain(v any) (any, error) {
 		return r.FieldByIndex(t.ID().Index).String(), nil
 	}
 	return v, nil
+}
+
+// Fill reads what a script wrote in the provider's own form over what is in into,
+// a pointer to a struct of the SDK. A field that it does not have is an error.
+func Fill(argument string, value map[string]any, into any) error {
+	if value == nil {
+		return nil
+	}
+	plain, err := Plain(value)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(plain)
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		err = d.Decode(into)
+	}
+	if err != nil {
+		return op.Errorf(op.InvalidArgument, "%s: %w", argument, err)
+	}
+	return nil
 }
 
 // ReadJSON reads an answer: its numbers are integers where they are whole, however

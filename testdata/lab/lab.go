@@ -49,7 +49,7 @@ import (
 )
 
 // servers are the ones that can be installed.
-var servers = []*server{distribution, dockerd, fakeGCS, moto, sshd, versity}
+var servers = []*server{distribution, dockerd, fakeGCS, kubernetes, moto, sshd, versity}
 
 // A server is a program that tests talk to.
 type server struct {

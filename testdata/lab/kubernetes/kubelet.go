@@ -144,4 +144,3 @@ func (e executor) ExecInContainer(ctx context.Context, _, _, _ string, args []st
 	}
 	return err
 }
-

@@ -72,7 +72,6 @@ func run(ctx context.Context, addr, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer etcd.Close()
 	tokens := fmt.Sprintf("%s,admin,admin,system:masters\n%s,viewer,viewer,lab:viewers\n", os.Getenv("ADMIN_TOKEN"), os.Getenv("VIEWER_TOKEN"))
 	if err := os.WriteFile(at("tokens.csv"), []byte(tokens), 0o600); err != nil {
 		return err
