@@ -9,8 +9,10 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/aws"
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
+	"github.com/cloudlark/cloudlark/drivers/kubernetes"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
+	"github.com/cloudlark/cloudlark/drivers/rancher"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
 
@@ -19,7 +21,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), oci.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), kubernetes.Provider(), oci.Provider(), rancher.Provider()},
 		aws.Providers(),
 		google.Providers(),
 	)

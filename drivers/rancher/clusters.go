@@ -61,7 +61,7 @@ func (c cluster) show() container.Cluster {
 		}
 	}
 	for name, value := range c.Labels {
-		if strings.Contains(name, "cattle.io/") {
+		if strings.Contains(name, "cattle.io") {
 			continue // Rancher's own
 		}
 		if out.Tags == nil {

@@ -66,7 +66,7 @@ var kubernetes = &server{
 		if !ok || !filepath.IsAbs(here) {
 			return errors.New("the folder testdata/lab/kubernetes is not to be found: build without -trimpath")
 		}
-		return run(filepath.Join(filepath.Dir(here), "kubernetes"), []string{"GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off", "CGO_ENABLED=0"},
+		return run(filepath.Join(filepath.Dir(here), "kubernetes"), []string{"GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off"},
 			"go", "build", "-ldflags=-s -w", "-o", filepath.Join(home, "kubernetes"), ".")
 	},
 

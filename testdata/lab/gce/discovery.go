@@ -165,7 +165,10 @@ func (m *method) match(parts []string) (map[string]string, bool) {
 	params := map[string]string{}
 	for i, s := range m.segments {
 		if name, ok := strings.CutPrefix(s, "{"); ok {
-			params[strings.TrimSuffix(name, "}")] = parts[i]
+			name, verb, _ := strings.Cut(name, "}") // "{clustersId}:completeUpgrade"
+			if params[name], ok = strings.CutSuffix(parts[i], verb); !ok {
+				return nil, false
+			}
 		} else if s != parts[i] {
 			return nil, false
 		}

@@ -61,7 +61,8 @@ func (g *GKE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	answer, err := g.serve(r, body)
+	fields, err := g.serve(r, body)
+	var answer any = fields
 	if f, ok := errors.AsType[*fault](err); ok {
 		if !f.value {
 			g.t.Errorf("%s %s: %v", r.Method, r.URL, err)

@@ -60,9 +60,21 @@ func (n *node) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Transfer-Encoding", "chunked")
 	out := flusher{w}
-	if err := logs.ReadLogs(r.Context(), file, file, logs.NewLogOptions(&o, time.Now()), runState{pod: p}, out, out); err != nil && r.Context().Err() == nil {
+	if err := logs.ReadLogs(r.Context(), file, file, logOptions(&o), runState{pod: p}, out, out); err != nil && r.Context().Err() == nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+// logOptions are the options as who reads logs takes them.
+func logOptions(o *corev1.PodLogOptions) *logs.LogOptions {
+	out := &logs.LogOptions{TailLines: o.TailLines, LimitBytes: o.LimitBytes, Follow: o.Follow, Timestamp: o.Timestamps}
+	switch {
+	case o.SinceTime != nil:
+		out.Since = o.SinceTime.Time
+	case o.SinceSeconds != nil:
+		out.Since = time.Now().Add(-time.Duration(*o.SinceSeconds) * time.Second)
+	}
+	return out
 }
 
 // A flusher hands on at once what is written.
