@@ -54,7 +54,8 @@ func TestGKE(t *testing.T) {
 		NativeChange: "POST /v1/projects/{project}/locations/us-central1/clusters",
 		Image:        k.Image, Runs: true,
 		Deviations: map[string]string{
-			"refused/no_such_image": "Kubernetes looks for an image when a pod starts: the container is in state error then",
+			"refused/no_such_image":      "Kubernetes looks for an image when a pod starts: the container is in state error then",
+			"not_found/deploy_container": "as refused/no_such_image",
 		},
 	})
 }

@@ -82,6 +82,10 @@ func kindOfReason(s *metav1.Status) op.Kind {
 		return op.Conflict
 	case metav1.StatusReasonMethodNotAllowed, metav1.StatusReasonNotAcceptable, metav1.StatusReasonUnsupportedMediaType:
 		return op.InvalidArgument
+	case metav1.StatusReasonInternalError, metav1.StatusReasonUnknown:
+		if strings.Contains(s.Message, "failed to create typed patch object") {
+			return op.InvalidArgument // a manifest with a value of the wrong type
+		}
 	case metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout, metav1.StatusReasonServiceUnavailable:
 		return op.Unavailable
 	}

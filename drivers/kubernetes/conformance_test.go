@@ -42,14 +42,16 @@ func harness(k lab.KubernetesCluster) drivertest.Harness {
 			return c
 		},
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
-		Lacks:     map[string]string{"log_line.stream": "Kubernetes writes what a container wrote into one log"},
+		Lacks: map[string]string{"log_line.stream": "Kubernetes writes what a container wrote into one log",
+			"list_clusters.location": "namespaces are nowhere"},
 		PlainTags: true, UniqueNames: true,
 		Native:       native.Call{Operation: "GET /api/v1/nodes"},
 		NativePages:  native.Call{Operation: "GET /api/v1/namespaces", Arguments: map[string]any{"query": map[string]any{"limit": 2}}},
 		NativeChange: "POST /api/v1/namespaces",
 		Image:        k.Image, Runs: true,
 		Deviations: map[string]string{
-			"refused/no_such_image": "Kubernetes looks for an image when a pod starts: the container is in state error then, which the test \"image\" looks at",
+			"refused/no_such_image":      "Kubernetes looks for an image when a pod starts: the container is in state error then, which the test \"image\" looks at",
+			"not_found/deploy_container": "as refused/no_such_image",
 		},
 	}
 }

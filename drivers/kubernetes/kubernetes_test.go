@@ -312,10 +312,6 @@ func (c *cluster) stopAndStart(t *testing.T) {
 	if len(got.Tags) != 1 || got.Tags["app"] != "many" {
 		t.Errorf("its tags are %v", got.Tags)
 	}
-	if err := drivers.Do(t.Context(), conn, container.ScaleContainer{Container: v.ID, Replicas: 0}); err != nil {
-		t.Fatal(err)
-	}
-	is(t, conn, v.ID, "to be stopped by scaling", func(v container.Container) bool { return v.State == container.Stopped })
 }
 
 func (c *cluster) logsOfReplicas(t *testing.T) {
@@ -395,7 +391,7 @@ spec: {replicas: 2, serviceName: set, selector: {matchLabels: {app: x}}, templat
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: everywhere}
-spec: {selector: {matchLabels: {app: y}}, template: ` + strings.Replace(template, "app: x", "app: y", 1) + `}
+spec: {selector: {matchLabels: {app: other}}, template: ` + strings.Replace(template, "app: x", "app: other", 1) + `}
 ---
 apiVersion: v1
 kind: Pod
@@ -480,6 +476,7 @@ func (c *cluster) apply(t *testing.T) {
 		"no YAML":         {"a: [", "document 1"},
 		"empty":           {"# nothing\n", "no object"},
 		"unknown field":   {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndatas: {a: b}", "datas"},
+		"mistyped":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: yes}", "invalid argument"},
 		"half-way":        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\nwrong: 1", "the 1 before it were applied"},
 	} {
 		_, err := drivers.Call[native.Answer](t.Context(), conn, native.Call{Operation: "APPLY", Arguments: map[string]any{"namespace": ns, "manifest": c.manifest}})

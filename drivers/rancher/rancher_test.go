@@ -47,7 +47,8 @@ func TestConformance(t *testing.T) {
 		NativeChange: "POST /v3/clusters",
 		Image:        k.Image, Runs: true,
 		Deviations: map[string]string{
-			"refused/no_such_image": "Kubernetes looks for an image when a pod starts: the container is in state error then",
+			"refused/no_such_image":      "Kubernetes looks for an image when a pod starts: the container is in state error then",
+			"not_found/deploy_container": "as refused/no_such_image",
 		},
 	})
 }

@@ -31,7 +31,7 @@ type KubernetesCluster struct {
 
 // Kubernetes starts Kubernetes: the real etcd, kube-apiserver,
 // kube-controller-manager (of its controllers those of workloads, namespaces,
-// services and quotas, and the garbage collector) and kube-scheduler.
+// services, quotas and roles, and the garbage collector) and kube-scheduler.
 //
 // Its one node is ours: instead of a container it runs the command as a process
 // of this machine, whatever the image, with its environment but without mounts,

@@ -99,7 +99,7 @@ func run(ctx context.Context, addr, dir string) error {
 	}
 	start("controllers", "--kubeconfig="+at("admin.kubeconfig"), "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=false",
 		"--controllers=deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,job-controller,"+
-			"namespace-controller,garbage-collector-controller,endpointslice-controller,resourcequota-controller",
+			"namespace-controller,garbage-collector-controller,clusterrole-aggregation-controller,endpointslice-controller,resourcequota-controller",
 		"--kube-api-qps=1000", "--kube-api-burst=2000", "--v=1")
 	start("scheduler", "--kubeconfig="+at("admin.kubeconfig"), "--leader-elect=false", "--secure-port=0",
 		"--kube-api-qps=1000", "--kube-api-burst=2000", "--v=1")
