@@ -18,14 +18,13 @@ import (
 
 // A GKE is a stand-in for Google Kubernetes Engine. Its requests and answers are
 // held to Google's description of that API as those of Google Compute Engine are.
-// All its clusters are one and the same Kubernetes, each behind an address of
-// its own.
+// All its clusters are one and the same Kubernetes.
 type GKE struct {
 	URL string // for the driver's endpoint
 
 	t          testing.TB
 	d          *discovery
-	kubernetes http.Handler
+	kubernetes *httptest.Server // where the clusters are
 
 	mu       sync.Mutex
 	clusters map[string]*gkeCluster // by the API's name
@@ -35,20 +34,17 @@ type GKE struct {
 type gkeCluster struct {
 	fields map[string]any
 	asked  int // how often it was looked at in the state that it is in
-	server *httptest.Server
 }
 
 // StartGKE starts a server without clusters, which ends with the test. What asks
 // the clusters for something goes to kubernetes, with the access token.
 func StartGKE(t testing.TB, kubernetes http.Handler) *GKE {
 	t.Helper()
-	g := &GKE{t: t, d: readDiscovery(t, "container/v1/container-api.json"), kubernetes: kubernetes, clusters: map[string]*gkeCluster{}}
+	g := &GKE{t: t, d: readDiscovery(t, "container/v1/container-api.json"), kubernetes: httptest.NewTLSServer(kubernetes), clusters: map[string]*gkeCluster{}}
 	web := httptest.NewServer(g)
 	t.Cleanup(func() {
 		web.Close()
-		for _, c := range g.clusters {
-			c.server.Close()
-		}
+		g.kubernetes.Close()
 	})
 	g.URL = web.URL
 	return g
@@ -167,11 +163,10 @@ func (g *GKE) step(name string) *gkeCluster {
 	switch {
 	case c.fields["status"] == "PROVISIONING" && c.asked > 2:
 		c.fields["status"] = "RUNNING"
-		c.fields["endpoint"] = c.server.Listener.Addr().String()
-		certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.server.Certificate().Raw})
+		c.fields["endpoint"] = g.kubernetes.Listener.Addr().String()
+		certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: g.kubernetes.Certificate().Raw})
 		c.fields["masterAuth"] = map[string]any{"clusterCaCertificate": base64.StdEncoding.EncodeToString(certificate)}
 	case c.fields["status"] == "STOPPING" && c.asked > 1:
-		c.server.Close()
 		delete(g.clusters, name)
 		return nil
 	}
@@ -224,7 +219,7 @@ func (g *GKE) create(parent, location string, cluster map[string]any) error {
 	}
 	maps.Copy(fields, map[string]any{"status": "PROVISIONING", "location": location, "currentMasterVersion": version, "currentNodeCount": nodes,
 		"createTime": "2026-01-02T03:04:05+00:00", "selfLink": "https://container.googleapis.com/v1/" + name})
-	g.clusters[name] = &gkeCluster{fields: fields, server: httptest.NewTLSServer(g.kubernetes)}
+	g.clusters[name] = &gkeCluster{fields: fields}
 	return nil
 }
 
