@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,50 +28,118 @@ func (r *record) stateful() bool {
 	return r.typ.Field("state") != nil && r.conn.family().Methods(r.typ.Name)["refresh"] != nil
 }
 
-func (r *record) state() string { return r.v.FieldByIndex(r.typ.Field("state").Index).String() }
+func (r *record) text(field string) string {
+	return r.v.FieldByIndex(r.typ.Field(field).Index).String()
+}
 
-// wait is the method wait(state=…, timeout="10m") of values with a state. It
-// returns the value as it is then.
+func (r *record) state() string { return r.text("state") }
+
+// A hope is what a wait waits for: a field with one of some values.
+type hope struct {
+	field string
+	want  []string
+}
+
+type hopes []hope
+
+func (h hopes) met(r *record) bool {
+	return !slices.ContainsFunc(h, func(h hope) bool { return !slices.Contains(h.want, r.text(h.field)) })
+}
+
+// seen is what r has in place of it: "running", or "enabled and unhealthy".
+func (h hopes) seen(r *record) string {
+	return h.words(func(h hope) string { return r.text(h.field) })
+}
+
+func (h hopes) String() string {
+	return h.words(func(h hope) string { return strings.Join(h.want, " or ") })
+}
+
+func (h hopes) words(word func(hope) string) string {
+	all := make([]string, len(h))
+	for i := range h {
+		all[i] = word(h[i])
+	}
+	return strings.Join(all, " and ")
+}
+
+// gone reports whether the end of the thing is what is hoped for.
+func (h hopes) gone() bool {
+	return slices.ContainsFunc(h, func(h hope) bool {
+		return h.field == "state" && slices.ContainsFunc(h.want, func(w string) bool { return slices.Contains(goneStates, w) })
+	})
+}
+
+// wait is the method wait(state=…, timeout="10m") of values with a state. A field
+// of the value's that is an enumeration can be waited for like the state, or
+// with it: member.wait(health="healthy"). It returns the value as it is then.
 func (r *record) wait(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	given, fields := map[string]starlark.Value{}, r.typ.Waitable()
+	var rest []starlark.Tuple
+	for _, kv := range kwargs {
+		name := string(kv[0].(starlark.String))
+		if name != "state" && slices.Contains(fields, name) {
+			given[name] = kv[1]
+		} else {
+			rest = append(rest, kv)
+		}
+	}
 	var state, timeout starlark.Value
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "state", &state, "timeout?", &timeout); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, rest, "state?", &state, "timeout?", &timeout); err != nil {
 		return nil, err
 	}
-	var want []string
-	if one, ok := starlark.AsString(state); ok {
-		want = []string{one}
-	} else if many, ok := state.(starlark.Iterable); ok {
-		for v := range starlark.Elements(many) {
-			s, ok := starlark.AsString(v)
-			if !ok {
-				return nil, op.Errorf(op.InvalidArgument, "wait: state: want a string or a list of strings")
-			}
-			want = append(want, s)
-		}
+	if state != nil || len(given) == 0 {
+		given["state"] = state
 	}
-	if len(want) == 0 {
-		return nil, op.Errorf(op.InvalidArgument, "wait: state: want a string or a list of strings")
-	}
-	known := r.typ.Field("state").Enum
-	for _, s := range want {
-		if known != nil && !slices.Contains(known, s) {
-			return nil, op.Errorf(op.InvalidArgument, "wait: a %s has no state %q%s", r.typ.Name, s, op.DidYouMean(s, known))
+	var all hopes
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		h, err := r.hope(name, given[name])
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, h)
 	}
 	limit, err := lib.Duration(timeout, waitTimeout)
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "wait: timeout: %w", err)
 	}
-	got, err := scopeOf(t).waitFor(r, want, limit)
+	got, err := scopeOf(t).waitFor(r, all, limit)
 	if err != nil {
 		return nil, err
 	}
 	return got, nil
 }
 
-// waitFor asks for the record until it is in one of the states. A thing that is
-// not found any more is as good as terminated and deleted.
-func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*record, error) {
+// hope reads one argument of wait: a value of the field, or a list of such.
+func (r *record) hope(field string, v starlark.Value) (hope, error) {
+	h := hope{field: field}
+	wrong := op.Errorf(op.InvalidArgument, "wait: %s: want a string or a list of strings", field)
+	if one, ok := v.(starlark.String); ok {
+		h.want = []string{string(one)}
+	} else if many, ok := v.(starlark.Iterable); ok {
+		for v := range starlark.Elements(many) {
+			s, ok := starlark.AsString(v)
+			if !ok {
+				return h, wrong
+			}
+			h.want = append(h.want, s)
+		}
+	}
+	if len(h.want) == 0 {
+		return h, wrong
+	}
+	known := r.typ.Field(field).Enum
+	for _, s := range h.want {
+		if known != nil && !slices.Contains(known, s) {
+			return h, op.Errorf(op.InvalidArgument, "wait: a %s has no %s %q%s", r.typ.Name, field, s, op.DidYouMean(s, known))
+		}
+	}
+	return h, nil
+}
+
+// waitFor asks for the record until it is as hoped. A thing that is not found any
+// more is as good as terminated and deleted.
+func (s *scope) waitFor(r *record, want hopes, timeout time.Duration) (*record, error) {
 	start := time.Now()
 	event := Event{Kind: "wait", What: r.label()}
 	tell := func(done bool) {
@@ -80,7 +149,7 @@ func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*recor
 	defer tell(true)
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
-	gone := slices.ContainsFunc(want, func(w string) bool { return slices.Contains(goneStates, w) })
+	gone := want.gone()
 	last := r
 	err := op.Poll(ctx, waitInterval, func(ctx context.Context) (bool, error) {
 		next, err := last.refresh(ctx)
@@ -94,19 +163,20 @@ func (s *scope) waitFor(r *record, want []string, timeout time.Duration) (*recor
 			return false, err
 		}
 		last = next
-		event.State = last.state()
+		event.State = want.seen(last)
 		tell(false)
+		state := last.state()
 		switch {
-		case slices.Contains(want, event.State):
+		case want.met(last):
 			return true, nil
-		case event.State == "error" && !gone, slices.Contains(goneStates, event.State):
-			return false, op.Errorf(op.Conflict, "%s is in state %s and will not be %s", r.label(), event.State, strings.Join(want, " or "))
+		case state == "error" && !gone, slices.Contains(goneStates, state):
+			return false, op.Errorf(op.Conflict, "%s is in state %s and will not be %s", r.label(), state, want)
 		}
 		return false, nil
 	})
 	if err != nil && ctx.Err() == context.DeadlineExceeded && s.ctx.Err() == nil {
 		err = op.Errorf(op.Timeout, "%s is %s, not %s, after %s; give wait a longer timeout, or look what holds it up",
-			r.label(), last.state(), strings.Join(want, " or "), timeout)
+			r.label(), want.seen(last), want, timeout)
 	}
 	if err != nil {
 		e := *op.AsError(err)
@@ -159,7 +229,7 @@ func waitArguments(o *op.Op, receiver *record, named map[string]any) (*time.Dura
 // waitGone waits until a deleted thing is gone.
 func (s *scope) waitGone(c *connection, r *record, timeout *time.Duration) error {
 	if r.stateful() {
-		_, err := s.waitFor(r, goneStates, *timeout)
+		_, err := s.waitFor(r, hopes{{"state", goneStates}}, *timeout)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, *timeout)

@@ -57,13 +57,14 @@ type journalKey struct{}
 // journaled writes down what the run of ctx creates and deletes.
 func journaled(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 	j, ok := ctx.Value(journalKey{}).(*journal)
-	if !ok || r.Op.Effect != op.Creates && r.Op.Effect != op.Deletes || ctx.Err() != nil {
+	if !ok || r.Op.Effect != op.Creates && r.Op.Effect != op.Deletes || ctx.Err() != nil || op.IsBulk(ctx) {
 		return next(ctx, r)
 	}
 	out, err := next(ctx, r)
 	switch {
 	case r.Op.Effect == op.Creates && err == nil:
 		j.created(r, out)
+		j.spent(r)
 	case r.Op.Effect == op.Creates && (mayHaveHadEffect(err) || op.KindOf(err) == op.Canceled):
 		j.perhaps(r)
 	case r.Op.Effect == op.Deletes && (err == nil || op.KindOf(err) == op.NotFound):
@@ -173,6 +174,20 @@ func (j *journal) deleted(r *op.Request, out any) {
 			delete(j.entries, key)
 		} else {
 			j.entries[key] = rest
+		}
+	}
+}
+
+// spent takes out what has become something else.
+func (j *journal) spent(r *op.Request) {
+	if r.Op.Spent == "" {
+		return
+	}
+	for _, f := range r.Op.In().Fields {
+		if f.Ref == r.Op.Spent && f.Go.Kind() == reflect.String {
+			j.mu.Lock()
+			delete(j.entries, place(r, f.Ref, reflect.ValueOf(r.In).FieldByIndex(f.Index).String()))
+			j.mu.Unlock()
 		}
 	}
 }

@@ -125,6 +125,7 @@ func (t *retrier) again(ctx context.Context, r *op.Request, attempt int, err err
 	if pastDeadline(ctx, pause) {
 		return gaveUp(r, e, context.DeadlineExceeded)
 	}
+	op.Retrying(ctx, err)
 	t.log.LogAttrs(ctx, slog.LevelInfo, "retry", append(about(r), slog.Int("attempt", attempt), slog.Duration("pause", pause), failure(e))...)
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -445,8 +445,12 @@ func waits(o *op.Op, receiver *op.Type) bool {
 func (c *checker) wait(x recordValue, args []argument) {
 	for i, a := range args {
 		named := a.key != nil
-		if named && a.key.Name != "state" && a.key.Name != "timeout" {
-			c.problem(a.key, "wait: there is no argument %q%s", a.key.Name, op.DidYouMean(a.key.Name, []string{"state", "timeout"}))
+		field := "state"
+		if named && a.key.Name != "timeout" {
+			field = a.key.Name
+		}
+		if fields := x.t.Waitable(); !slices.Contains(fields, field) {
+			c.problem(a.key, "wait: there is no argument %q%s", field, op.DidYouMean(field, append(fields, "timeout")))
 			continue
 		}
 		arg, known := literal(a.v)
@@ -461,14 +465,14 @@ func (c *checker) wait(x recordValue, args []argument) {
 			}
 			continue
 		}
-		states := x.t.Field("state").Enum
+		states := x.t.Field(field).Enum
 		list, many := arg.([]any)
 		if !many {
 			list = []any{arg}
 		}
 		for _, s := range list {
 			if s, ok := s.(string); ok && states != nil && !slices.Contains(states, s) {
-				c.problem(a.v, "wait: a %s has no state %q%s", x.t.Name, s, op.DidYouMean(s, states))
+				c.problem(a.v, "wait: a %s has no %s %q%s", x.t.Name, field, s, op.DidYouMean(s, states))
 			}
 		}
 	}

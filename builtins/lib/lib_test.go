@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/builtins/lib"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/internal/glob"
 )
 
 // exec runs a script with what is granted, and returns what it printed in tables.
@@ -133,7 +134,7 @@ func TestMatch(t *testing.T) {
 		{"**", "a/b/c", true}, {"*.txt", "a.txt", true}, {"*.txt", "d/a.txt", false}, {"**/*.txt", "a.txt", true},
 		{"**/*.txt", "d/e/a.txt", true}, {"d/**", "d/e", true}, {"d/**", "e/d", false}, {"d/*/f", "d/e/f", true}, {"d/*/f", "d/f", false},
 	} {
-		if got := lib.Match(c.pattern, c.name); got != c.want {
+		if got := glob.Match(c.pattern, c.name); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.pattern, c.name, got)
 		}
 	}

@@ -92,7 +92,7 @@ func (r *Reference) family(w io.Writer, f *op.Family) {
 				links = append(links, fmt.Sprintf("[%s](#%s)", name, m[name].Name))
 			}
 			if t.Field("state") != nil && m["refresh"] != nil {
-				links = append(links, "wait(state, timeout)")
+				links = append(links, "wait("+strings.Join(append(t.Waitable(), "timeout"), ", ")+")")
 			}
 			fmt.Fprintf(w, "Methods: %s.\n\n", strings.Join(links, ", "))
 		}

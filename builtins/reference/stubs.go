@@ -126,7 +126,11 @@ func (r *Reference) class(w io.Writer, f *op.Family, prefix string, t *op.Type) 
 		fmt.Fprintf(w, "    def %s(self%s) -> %s: ...\n", name, parameters(prefix, methods[name], t.Name), answer(prefix, methods[name]))
 	}
 	if t.Field("state") != nil && methods["refresh"] != nil {
-		fmt.Fprintf(w, "    def wait(self, state: Any, timeout: Any = \"10m\") -> %s%s: ...\n", prefix, t.Name)
+		fmt.Fprintf(w, "    def wait(self, state: Any = None, timeout: Any = \"10m\"")
+		for _, name := range t.Waitable()[1:] {
+			fmt.Fprintf(w, ", %s: Any = None", name)
+		}
+		fmt.Fprintf(w, ") -> %s%s: ...\n", prefix, t.Name)
 	}
 	if f.Name == "compute" && t.Name == "node" {
 		io.WriteString(w, "    def deploy(self, steps: Any, address: str = \"public\", show: bool = True, user: str = \"root\", key: Any = None, passphrase: Any = None, password: Any = None, agent: bool = False, port: int = 22, host_key: Any = None, timeout: Any = \"10m\", name: Optional[str] = None) -> list[result]: ...\n")

@@ -181,6 +181,14 @@ func (s *status) clear() {
 	}
 }
 
+// line shows something else.
+func (s *status) line(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	io.WriteString(s.w, clearLine+visible(text))
+	s.drawn = true
+}
+
 func (s *status) event(e host.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

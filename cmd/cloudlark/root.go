@@ -34,6 +34,7 @@ const rootHelp = `Cloudlark runs scripts that work with any cloud.
   cloudlark run scripts/tour.star        a tour of the embedded cloud
   cloudlark repl                         the same language, line by line
   cloudlark call sim list_nodes          one operation
+  cloudlark sync photos s3://backup      files to objects, and from cloud to cloud
   cloudlark ops compute.create_node      what an operation takes
   cloudlark drivers                      which driver can do what
   cloudlark driver add x.wasm            a driver that is not built in
@@ -117,7 +118,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVarP(&a.flags.output, "output", "o", "text", "text, for people, or json, for programs")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colour, also on a terminal (NO_COLOR does the same)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.run(), a.repl(), a.call(), a.drivers(), a.ops(), a.check(), a.connections(), a.driver(), a.version())
+	root.AddCommand(a.run(), a.repl(), a.call(), a.cp(), a.ls(), a.rm(), a.syncing(), a.cat(), a.presign(), a.drivers(), a.ops(), a.check(), a.connections(), a.driver(), a.version())
 	return root
 }
 

@@ -7,8 +7,10 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/azure"
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
+	"github.com/cloudlark/cloudlark/drivers/joyent"
 	"github.com/cloudlark/cloudlark/drivers/kubernetes"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
@@ -21,8 +23,9 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), kubernetes.Provider(), oci.Provider(), rancher.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), kubernetes.Provider(), oci.Provider(), rancher.Provider()},
 		aws.Providers(),
+		azure.Providers(),
 		google.Providers(),
 	)
 }

@@ -1,11 +1,13 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,13 +61,14 @@ type whole struct {
 	listener  *types.Listener    // the one with the lowest port; nil if there is none
 	group     *types.TargetGroup // that it forwards to
 	algorithm string
+	drain     int
 	tags      map[string]string
 	listeners int
 }
 
 func (w whole) balancer() lb.Balancer {
 	b := lb.Balancer{ID: aws.ToString(w.LoadBalancerArn), Name: aws.ToString(w.LoadBalancerName), Address: aws.ToString(w.DNSName), State: lb.Unknown,
-		Tags: w.tags, CreatedAt: aws.ToTime(w.CreatedTime), Algorithm: lb.SourceHash,
+		Tags: w.tags, CreatedAt: aws.ToTime(w.CreatedTime), Algorithm: lb.SourceHash, DrainTimeout: w.drain,
 		Extra: extras(map[string]any{"type": string(w.Type), "scheme": string(w.Scheme), "vpc": aws.ToString(w.VpcId), "hosted_zone": aws.ToString(w.CanonicalHostedZoneId),
 			"ip_address_type": string(w.IpAddressType), "listeners": w.listeners})}
 	if w.State != nil {
@@ -189,7 +192,7 @@ func (d *albDriver) fill(ctx context.Context, w *whole) error {
 			w.group = &g
 		}
 	}
-	if w.group == nil || w.Type != types.LoadBalancerTypeEnumApplication {
+	if w.group == nil {
 		return nil
 	}
 	attributes, err := d.client.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: w.group.TargetGroupArn})
@@ -200,14 +203,31 @@ func (d *albDriver) fill(ctx context.Context, w *whole) error {
 		return err
 	}
 	for _, a := range attributes.Attributes {
-		if aws.ToString(a.Key) == algorithmAttribute {
+		switch aws.ToString(a.Key) {
+		case algorithmAttribute:
 			w.algorithm = aws.ToString(a.Value)
+		case drainAttribute:
+			w.drain, _ = strconv.Atoi(aws.ToString(a.Value))
 		}
 	}
 	return nil
 }
 
-const algorithmAttribute = "load_balancing.algorithm.type"
+// Attributes of target groups.
+const (
+	algorithmAttribute = "load_balancing.algorithm.type"
+	drainAttribute     = "deregistration_delay.timeout_seconds"
+)
+
+// usualDrain is how long Elastic Load Balancing lets a target finish, unless told.
+const usualDrain = 300
+
+func checkDrain(seconds int) error {
+	if seconds < 0 || seconds > 3600 {
+		return op.Errorf(op.InvalidArgument, "drain_timeout is at most an hour, not %d seconds", seconds)
+	}
+	return nil
+}
 
 func isKind(err error, k op.Kind) bool { return err != nil && op.KindOf(err) == k }
 
@@ -323,6 +343,9 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if _, ok := in.Tags[owner]; ok {
 		return lb.Balancer{}, op.Errorf(op.InvalidArgument, "tags: %s is the driver's own", owner)
 	}
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return lb.Balancer{}, err
+	}
 	check, err := checkInput(in.HealthCheck, network)
 	if err != nil {
 		return lb.Balancer{}, err
@@ -385,10 +408,8 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 		_, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: target})
 		return err
 	})
-	if algorithm != "" {
-		if err := d.setAlgorithm(ctx, target, algorithm); err != nil {
-			return lb.Balancer{}, err
-		}
+	if err := d.setAttributes(ctx, target, algorithm, in.DrainTimeout); err != nil {
+		return lb.Balancer{}, err
 	}
 	if len(targets) > 0 {
 		if _, err := d.client.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: target, Targets: targets}); err != nil {
@@ -401,7 +422,7 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	w := whole{LoadBalancer: made.LoadBalancers[0], group: &groups.TargetGroups[0], algorithm: algorithm, tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
+	w := whole{LoadBalancer: made.LoadBalancers[0], group: &groups.TargetGroups[0], algorithm: algorithm, drain: cmp.Or(in.DrainTimeout, usualDrain), tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
 	if w.tags == nil {
 		w.tags = map[string]string{}
 	}
@@ -481,8 +502,18 @@ func checkInput(h *lb.HealthCheck, network bool) (*elb.ModifyTargetGroupInput, e
 	return in, nil
 }
 
-func (d *albDriver) setAlgorithm(ctx context.Context, group *string, algorithm string) error {
-	attributes := []types.TargetGroupAttribute{{Key: aws.String(algorithmAttribute), Value: &algorithm}}
+// setAttributes gives a target group those that are not zero.
+func (d *albDriver) setAttributes(ctx context.Context, group *string, algorithm string, drain int) error {
+	var attributes []types.TargetGroupAttribute
+	if algorithm != "" {
+		attributes = append(attributes, types.TargetGroupAttribute{Key: aws.String(algorithmAttribute), Value: &algorithm})
+	}
+	if drain != 0 {
+		attributes = append(attributes, types.TargetGroupAttribute{Key: aws.String(drainAttribute), Value: aws.String(strconv.Itoa(drain))})
+	}
+	if attributes == nil {
+		return nil
+	}
 	_, err := d.client.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: group, Attributes: attributes})
 	return err
 }
@@ -530,6 +561,9 @@ func (d *albDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 			return err
 		}
 	}
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return err
+	}
 	check, err := checkInput(in.HealthCheck, network)
 	if err != nil {
 		return err
@@ -546,10 +580,7 @@ func (d *albDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 			return err
 		}
 	}
-	if algorithm != "" {
-		return d.setAlgorithm(ctx, w.group.TargetGroupArn, algorithm)
-	}
-	return nil
+	return d.setAttributes(ctx, w.group.TargetGroupArn, algorithm, in.DrainTimeout)
 }
 
 // DestroyBalancer deletes a load balancer, its listeners with it, and then the

@@ -100,6 +100,10 @@ func (d *albDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListM
 	})
 }
 
+func (d *albDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
+	return lb.FindMember(ctx, d, in)
+}
+
 // nodes finds the instances that private addresses belong to, two hundred at a
 // time, which is as many as a filter takes.
 func (d *albDriver) nodes(ctx context.Context, vpc string, ips []string) (map[string]string, error) {

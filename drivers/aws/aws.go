@@ -1,6 +1,7 @@
 // Package aws is the drivers for Amazon Web Services: "ec2", of the compute
-// family, "s3", of the storage family, and "alb" and "elb", of the load
-// balancers.
+// family, "s3", of the storage family, "alb" and "elb", of the load balancers,
+// and "ecs" and "ecr", of the containers; and for the services that speak S3 and
+// are not Amazon's (compatible.go): "ceph", "minio" and others.
 //
 // They share how a session is opened (session.go) and what an error means
 // (errors.go); each file of the rest is one part of one service. The SDK
@@ -12,13 +13,15 @@ package aws
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/lb"
+	"github.com/cloudlark/cloudlark/drivers/registry"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "ec2", "s3", "alb" and "elb".
+// Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
-	return []*drivers.Provider{
+	return append([]*drivers.Provider{
 		drivers.New(drivers.Info{
 			Name:    "ec2",
 			Family:  compute.Family,
@@ -39,7 +42,7 @@ func Providers() []*drivers.Provider {
 			Family:  storage.Family,
 			Title:   "Amazon S3",
 			Website: "https://aws.amazon.com/s3/",
-			Doc:     sessionDoc + s3Doc,
+			Doc:     sessionDoc + s3Doc + objectsDoc,
 			Extras: map[string]any{
 				"create_bucket":           bucketExtra{},
 				"put_object":              objectExtra{},
@@ -53,6 +56,7 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + albDoc,
 			Extras:  map[string]any{"create_balancer": albExtra{}},
+			Missing: map[string]string{"balancer_update_member": "a target has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openALB),
 		drivers.New(drivers.Info{
 			Name:    "elb",
@@ -61,9 +65,41 @@ func Providers() []*drivers.Provider {
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + elbDoc,
 			Extras:  map[string]any{"create_balancer": elbExtra{}},
-			Missing: map[string]string{"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb"},
+			Missing: map[string]string{
+				"balancer_attach_member": "a classic load balancer's members are instances: use balancer_attach_compute_node, or alb",
+				"balancer_update_member": "an instance has neither a weight nor a switch here: detach it, and it finishes what it has",
+			},
 		}, openELB),
+		drivers.New(drivers.Info{
+			Name:    "ecs",
+			Family:  container.Family,
+			Title:   "Amazon Elastic Container Service",
+			Website: "https://aws.amazon.com/ecs/",
+			Doc:     sessionDoc + ecsDoc,
+			Extras:  map[string]any{"create_cluster": clusterExtra{}, "deploy_container": serviceExtra{}},
+			Missing: ecsMissing(),
+		}, openECS),
+		drivers.New(drivers.Info{
+			Name:    "ecr",
+			Family:  container.Family,
+			Title:   "Amazon Elastic Container Registry",
+			Website: "https://aws.amazon.com/ecr/",
+			Doc:     sessionDoc + ecrDoc,
+			Missing: registry.Missing(),
+		}, openECR),
+	}, compatibleProviders()...)
+}
+
+// ecsMissing says why there are operations that "ecs" does not have.
+func ecsMissing() map[string]string {
+	m := map[string]string{
+		"list_locations": "a connection is to one region, where its clusters are",
+		"exec_container": "ECS Exec is a terminal of the Session Manager: it mixes both outputs and tells no exit status; use the command line of AWS",
 	}
+	for _, name := range []string{"list_images", "get_image", "pull_image", "push_image", "copy_image", "delete_image", "list_repositories", "list_tags"} {
+		m[name] = "ECS keeps no images: open a registry with the driver ecr or oci"
+	}
+	return m
 }
 
 const sessionDoc = `## Credentials and region
@@ -119,18 +155,44 @@ const elbDoc = `## What to know
 
 const s3Doc = `## What to know
 
-- For a compatible server (MinIO, Ceph, Versity …) set ` + "`endpoint`" + `; buckets are then part of the path, unless
+- For a compatible server without a driver of its own name set ` + "`endpoint`" + `; buckets are then part of the path, unless
   ` + "`path_style = false`" + `. A region is needed there too: most take ` + "`us-east-1`" + `.
-- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
+- Every body is sent with its CRC32C, which the signature covers, and over a connection that others can read by its SHA-256 too. A service that heeds no CRC32C wants
+  ` + "`sign_body = true`" + `.
+- A bucket is used through a connection of its own region.
+`
+
+// objectsDoc is what there is to know of every service that speaks S3.
+const objectsDoc = `- A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
   of an upload that fails are deleted.
 - create_multipart_upload and upload_part write an object in parts of 5 MiB and more that another process can go on with. What of them is neither completed nor aborted costs
   money: list_multipart_uploads finds it. A part from a file is read twice, any other is held in memory.
-- Every body is sent with its CRC32C, which the signature covers, and over a connection that others can read by its SHA-256 too. A service that heeds no CRC32C wants
-  ` + "`sign_body = true`" + `. Whole reads are verified against the checksum that S3 keeps, or against the MD5 in
-  the ETag where it is one; reads of a range are not, as S3 keeps no checksum of a range.
-- delete_object succeeds for a name that is not there: S3 does not tell.
+- Whole reads are verified against the checksum that the service keeps, or against the MD5 in the ETag where it is one;
+  reads of a range are not, as there is no checksum of a range.
+- delete_object succeeds for a name that is not there: the service does not tell.
 - A presigned URL works for at most seven days, and no longer than the credentials that signed it.
 - Metadata that is not ASCII is kept as RFC 2047 words, as S3 itself shows it.
-- A bucket is used through a connection of its own region.
 - native calls any operation of S3 that does not answer with a body: ` + "`cloud.native(\"GetBucketEncryption\", Bucket = \"b\")`" + `.
+`
+
+const ecsDoc = `## What to know
+
+- A container is a service of one task definition, and its id the service's ARN. Its tasks are its replicas: ready counts those that run. Of a service with several containers the first is shown.
+- deploy_container registers a task definition and creates the service; destroy_container deletes both, and no task definition of others. A task definition that the tags do not call Cloudlark's own stays.
+- It runs on Fargate unless ` + "`extra = {\"launch_type\": \"EC2\"}`" + `. Without ` + "`subnets`" + ` it is in the default network, with public addresses; a Fargate task is of the smallest size that has room for cpus and memory.
+- Fargate pulls from ECR and writes logs with a role: ` + "`execution_role`" + `, in the connection or in extra.
+- stop_container lets none run, and start_container as many as before. restart_container replaces the tasks, new ones first. A service always replaces what ends: restart_policy can only be always.
+- get_container_logs reads CloudWatch, where ` + "`log_group`" + ` (in the connection or in extra) has the container write. It does not tell the two outputs apart.
+- A mount without a source is memory on EC2, and a folder of the task's own disk on Fargate; one with ` + "`fs-…`" + ` is a file system of EFS.
+- An image that is not there is noticed when a task starts: ` + "`extra[\"last_event\"]`" + ` tells, and after some failures the state is error.
+- native calls any operation of ECS by its name: ` + "`cloud.native(\"DescribeTasks\", Cluster = \"…\", Tasks = [\"…\"])`" + `.
+`
+
+const ecrDoc = `## What to know
+
+- The registry is that of the account and region. Names without a registry are in it; copy_image reaches any other that a name begins with, with Docker's logins.
+- Its token is asked for when it is needed, and renewed.
+- list_tags has each tag's digest, size and time. get_image and copy_image speak the registry's own protocol: see the driver oci. A repository must be there to be copied to: ` + "`cloud.native(\"CreateRepository\", RepositoryName = \"team/app\")`" + `.
+- delete_image deletes a tag or, by digest, an image with all its tags.
+- native calls any operation of ECR by its name: ` + "`cloud.native(\"DescribeImageScanFindings\", RepositoryName = \"team/app\", ImageId = {\"ImageTag\": \"1.2\"})`" + `.
 `

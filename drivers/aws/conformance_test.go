@@ -123,3 +123,33 @@ func motoS3Deviations() map[string]string {
 	}
 	return m
 }
+
+// compatible is the configuration of a dialect's driver for a server of the lab.
+func compatible(s lab.S3) map[string]any {
+	return map[string]any{"endpoint": s.Endpoint, "access_key_id": s.AccessKey, "secret_access_key": s.SecretKey}
+}
+
+func TestCeph(t *testing.T) {
+	drivertest.Storage(t, drivertest.Harness{
+		Open:       opener("ceph", compatible(lab.Ceph(t))),
+		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		OnePage: []string{"list_buckets"}, // S3 has pages of them since 2024
+		Native:  native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
+		Deviations: map[string]string{
+			"uploads/fewer_parts": "completes an upload of all its parts alone; S3 documents that it is assembled of the parts in the request",
+		},
+	})
+}
+
+func TestMinIO(t *testing.T) {
+	drivertest.Storage(t, drivertest.Harness{
+		Open:       opener("minio", compatible(lab.MinIO(t))),
+		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+		OnePage: []string{"list_buckets", "list_multipart_uploads"}, // S3 has pages of both
+		Native:  native.Call{Operation: "ListBuckets"}, NativeChange: "CreateBucket",
+		Deviations: map[string]string{
+			"names/both_a_folder's_name":   "does not list what is below the name of another object; S3 lists every key",
+			"list/delimiter_in_many_pages": "gives a prefix that fills a page again on the next, with the same token, for a delimiter other than /; S3 documents each prefix once",
+		},
+	})
+}

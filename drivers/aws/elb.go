@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/native"
@@ -57,9 +58,15 @@ func classic(d types.LoadBalancerDescription) *types.Listener {
 	return first
 }
 
-func classicBalancer(d types.LoadBalancerDescription, tags map[string]string) lb.Balancer {
+// labels are what the API tells of a load balancer apart from its description.
+type labels struct {
+	tags  map[string]string
+	drain int
+}
+
+func classicBalancer(d types.LoadBalancerDescription, more labels) lb.Balancer {
 	name := aws.ToString(d.LoadBalancerName)
-	b := lb.Balancer{ID: name, Name: name, State: lb.Running, Address: aws.ToString(d.DNSName), Algorithm: lb.RoundRobin, Tags: tags, CreatedAt: aws.ToTime(d.CreatedTime),
+	b := lb.Balancer{ID: name, Name: name, State: lb.Running, Address: aws.ToString(d.DNSName), Algorithm: lb.RoundRobin, Tags: more.tags, DrainTimeout: more.drain, CreatedAt: aws.ToTime(d.CreatedTime),
 		HealthCheck: classicCheck(d.HealthCheck),
 		Extra: extras(map[string]any{"scheme": aws.ToString(d.Scheme), "vpc": aws.ToString(d.VPCId), "hosted_zone": aws.ToString(d.CanonicalHostedZoneNameID),
 			"listeners": len(d.ListenerDescriptions)})}
@@ -157,19 +164,50 @@ func (d *elbDriver) ListBalancers(ctx context.Context, in lb.ListBalancers) iter
 		if err != nil {
 			return nil, "", err
 		}
-		tags, err := d.tags(ctx, out.LoadBalancerDescriptions)
+		more, err := d.labels(ctx, out.LoadBalancerDescriptions)
 		if err != nil {
 			return nil, "", err
 		}
 		var balancers []lb.Balancer
-		for _, l := range out.LoadBalancerDescriptions {
-			balancers = append(balancers, classicBalancer(l, tags[aws.ToString(l.LoadBalancerName)]))
+		for i, l := range out.LoadBalancerDescriptions {
+			balancers = append(balancers, classicBalancer(l, more[i]))
 		}
 		return balancers, aws.ToString(out.NextMarker), nil
 	})
 }
 
-// tags are those of load balancers by name, asked for twenty at a time.
+// labels looks up what descriptions do not have: tags, twenty at a time, and
+// attributes, which the API has no list of, a few at a time.
+func (d *elbDriver) labels(ctx context.Context, list []types.LoadBalancerDescription) ([]labels, error) {
+	all := make([]labels, len(list))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i, l := range list {
+		g.Go(func() error {
+			out, err := d.client.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerName: l.LoadBalancerName})
+			if isKind(err, op.NotFound) { // it went while the list was made
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if a := out.LoadBalancerAttributes; a != nil && a.ConnectionDraining != nil && a.ConnectionDraining.Enabled {
+				all[i].drain = int(aws.ToInt32(a.ConnectionDraining.Timeout))
+			}
+			return nil
+		})
+	}
+	tags, err := d.tags(ctx, list)
+	if err := errors.Join(err, g.Wait()); err != nil {
+		return nil, err
+	}
+	for i, l := range list {
+		all[i].tags = tags[aws.ToString(l.LoadBalancerName)]
+	}
+	return all, nil
+}
+
+// tags are those of load balancers by name.
 func (d *elbDriver) tags(ctx context.Context, list []types.LoadBalancerDescription) (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	for part := range slices.Chunk(list, 20) {
@@ -207,11 +245,11 @@ func (d *elbDriver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb.Bala
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	tags, err := d.tags(ctx, []types.LoadBalancerDescription{l})
+	more, err := d.labels(ctx, []types.LoadBalancerDescription{l})
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	return classicBalancer(l, tags[in.Balancer]), nil
+	return classicBalancer(l, more[0]), nil
 }
 
 // instances are a new balancer's members, and the port that they all have.
@@ -240,6 +278,9 @@ func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	}
 	if in.Algorithm != lb.RoundRobin {
 		return lb.Balancer{}, op.Errorf(op.InvalidArgument, "algorithm: a classic load balancer chooses by itself; it is called round_robin, not %s", in.Algorithm)
+	}
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return lb.Balancer{}, err
 	}
 	members, port, err := instances(in)
 	if err != nil {
@@ -288,12 +329,22 @@ func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if _, err := d.client.ConfigureHealthCheck(ctx, &elb.ConfigureHealthCheckInput{LoadBalancerName: &in.Name, HealthCheck: check}); err != nil {
 		return lb.Balancer{}, err
 	}
+	if err := d.setDrain(ctx, in.Name, cmp.Or(in.DrainTimeout, usualDrain)); err != nil { // the API's own default is to cut connections off
+		return lb.Balancer{}, err
+	}
 	if len(members) > 0 {
 		if _, err := d.client.RegisterInstancesWithLoadBalancer(ctx, &elb.RegisterInstancesWithLoadBalancerInput{LoadBalancerName: &in.Name, Instances: members}); err != nil {
 			return lb.Balancer{}, err
 		}
 	}
 	return d.GetBalancer(ctx, lb.GetBalancer{Balancer: in.Name})
+}
+
+// setDrain says how long an instance that is taken out may finish what it has.
+func (d *elbDriver) setDrain(ctx context.Context, name string, seconds int) error {
+	_, err := d.client.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerName: &name,
+		LoadBalancerAttributes: &types.LoadBalancerAttributes{ConnectionDraining: &types.ConnectionDraining{Enabled: true, Timeout: aws.Int32(int32(seconds))}}})
+	return err
 }
 
 // exist makes sure that nodes do: the API takes any id.
@@ -359,7 +410,7 @@ func (d *elbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 	if in.Algorithm != "" && in.Algorithm != lb.RoundRobin {
 		return op.Errorf(op.InvalidArgument, "algorithm: a classic load balancer chooses by itself")
 	}
-	before := classicBalancer(found, nil)
+	before := classicBalancer(found, labels{})
 	spoken := cmp.Or(in.Protocol, before.Protocol)
 	certificate := in.Certificate
 	if certificate == "" && (spoken == lb.HTTPS || spoken == lb.TLS) {
@@ -373,15 +424,23 @@ func (d *elbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 	if err != nil {
 		return err
 	}
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return err
+	}
 	if spoken != before.Protocol || int(listener.LoadBalancerPort) != before.Port || certificate != before.Certificate {
 		if err := d.listen(ctx, &in.Balancer, old, listener); err != nil {
 			return err
 		}
 	}
 	if in.HealthCheck != nil {
-		_, err = d.client.ConfigureHealthCheck(ctx, &elb.ConfigureHealthCheckInput{LoadBalancerName: &in.Balancer, HealthCheck: check})
+		if _, err := d.client.ConfigureHealthCheck(ctx, &elb.ConfigureHealthCheckInput{LoadBalancerName: &in.Balancer, HealthCheck: check}); err != nil {
+			return err
+		}
 	}
-	return err
+	if in.DrainTimeout != 0 {
+		return d.setDrain(ctx, in.Balancer, in.DrainTimeout)
+	}
+	return nil
 }
 
 func (d *elbDriver) DestroyBalancer(ctx context.Context, in lb.DestroyBalancer) error {
@@ -415,6 +474,10 @@ func (d *elbDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListM
 		}
 		return members, "", nil
 	})
+}
+
+func (d *elbDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
+	return lb.FindMember(ctx, d, in)
 }
 
 func classicMember(d types.LoadBalancerDescription, node string, s types.InstanceState) lb.Member {

@@ -82,22 +82,22 @@ var codes = []struct {
 	patterns []string
 }{
 	{op.RateLimited, []string{"Throttl*", "RequestLimitExceeded", "RequestThrottled*", "SlowDown", "TooManyRequests*", "BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete"}},
-	{op.Unavailable, []string{"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "RequestTimeout"}},
+	{op.Unavailable, []string{"InternalError", "InternalFailure", "ServerException", "ServiceUnavailable", "Unavailable", "RequestTimeout"}},
 	{op.Unauthenticated, []string{"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken*", "RequestExpired", "InvalidAccessKeyId",
 		"InvalidToken", "UnrecognizedClientException", "MissingAuthenticationToken", "IncompleteSignature", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed", "InvalidSecurity"}},
 	{op.PermissionDenied, []string{"UnauthorizedOperation", "AccessDenied*", "AllAccessDisabled", "Blocked", "OptInRequired", "PendingVerification", "AccountProblem", "InvalidObjectState", "Forbidden"}},
 	{op.Conflict, []string{"IncorrectState*", "IncorrectInstanceState", "IncorrectModificationState", "DependencyViolation", "*InUse", "BucketNotEmpty", "ObjectParentIsFile",
 		"ExistingObjectIsDirectory", "*.Conflict", "OperationAborted", "ConditionalRequestConflict", "PreconditionFailed", "Resource.AlreadyAssociated", "OperationNotPermitted",
 		"IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidInstanceID.NotLinkable", "UnsupportedOperation", "UnsupportedHibernationConfiguration",
-		"VolumeModificationRateExceeded", "InvalidBucketState"}},
-	{op.NotFound, []string{"*.NotFound", "*NotFound", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
+		"VolumeModificationRateExceeded", "InvalidBucketState", "ClusterContains*", "UpdateInProgressException", "RepositoryNotEmptyException", "ImageReferencedByManifest"}},
+	{op.NotFound, []string{"*.NotFound", "*NotFound", "*NotFoundException", "ServiceNotActiveException", "NoSuch*", "*.Unavailable", "*ID.Malformed", "*Id.Malformed"}},
 	{op.AlreadyExists, []string{"*Duplicate*", "*AlreadyExists*", "*.AlreadyExists", "BucketAlreadyOwnedByYou"}},
 	{op.QuotaExceeded, []string{"*LimitExceeded*", "InsufficientInstanceCapacity", "Insufficient*Capacity", "InsufficientCapacity*", "InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity",
 		"InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientVolumeCapacity", "MaxSpotInstanceCountExceeded", "TooManyBuckets", "TooMany*", "QuotaExceeded", "ServiceQuotaExceeded*"}},
 	{op.Unsupported, []string{"NotImplemented", "MethodNotAllowed", "UnsupportedArgument"}},
 	{op.Internal, []string{"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}},
 	{op.InvalidArgument, []string{"Invalid*", "Malformed*", "Missing*", "ValidationError", "ValidationException", "KeyTooLong*", "EntityTooLarge", "EntityTooSmall", "Unsupported",
-		"Unsupported*", "UnknownParameter", "UnknownVolumeType*", "MetadataTooLarge", "IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "Volume*Size*", "BlockDeviceMapping*", "BadRequest"}},
+		"Unsupported*", "UnknownParameter", "UnknownVolumeType*", "MetadataTooLarge", "IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "Volume*Size*", "BlockDeviceMapping*", "BadRequest", "ClientException"}},
 }
 
 // kindOfCode is the kind of an error code of EC2, S3 or STS; "" if none knows it.

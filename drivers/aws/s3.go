@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net"
@@ -30,6 +31,7 @@ type s3Driver struct {
 	presigner *s3.PresignClient
 	pathStyle bool
 	bodies    func(*s3.Options) // of requests whose body has a checksum of its own
+	quirks
 
 	// Constants, but for tests.
 	partSize            func(part int) int64
@@ -45,6 +47,14 @@ func openS3(ctx context.Context, c s3Config) (*s3Driver, error) {
 	if c.PathStyle != nil {
 		pathStyle = *c.PathStyle
 	}
+	sign := !private(s.config.BaseEndpoint)
+	if c.SignBody != nil {
+		sign = *c.SignBody
+	}
+	return newS3(s, pathStyle, quirks{signBody: sign}), nil
+}
+
+func newS3(s *session, pathStyle bool, q quirks) *s3Driver {
 	client := s3.NewFromConfig(s.config, func(o *s3.Options) {
 		o.UsePathStyle = pathStyle
 		// Checksums are sent and asked for where they matter. Those that the SDK
@@ -55,15 +65,11 @@ func openS3(ctx context.Context, c s3Config) (*s3Driver, error) {
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 	bodies := func(*s3.Options) {}
-	sign := !private(s.config.BaseEndpoint)
-	if c.SignBody != nil {
-		sign = *c.SignBody
-	}
-	if !sign {
+	if !q.signBody {
 		bodies = s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 	}
-	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle, bodies: bodies,
-		partSize: partSize, copyLimit: copyLimit, copyPart: copyPart}, nil
+	return &s3Driver{session: s, client: client, presigner: s3.NewPresignClient(client), pathStyle: pathStyle, bodies: bodies, quirks: q,
+		partSize: partSize, copyLimit: copyLimit, copyPart: copyPart}
 }
 
 // private reports whether nobody else can reach into a connection to the
@@ -135,10 +141,12 @@ func (d *s3Driver) GetBucket(ctx context.Context, in storage.GetBucket) (storage
 			return b, err
 		}
 		b.Location = string(where.LocationConstraint)
-		switch b.Location {
-		case "":
+		switch {
+		case d.foreign:
+			b.Location = cmp.Or(b.Location, d.config.Region)
+		case b.Location == "":
 			b.Location = "us-east-1"
-		case "EU":
+		case b.Location == "EU":
 			b.Location = "eu-west-1"
 		}
 	}
@@ -157,7 +165,11 @@ func (d *s3Driver) CreateBucket(ctx context.Context, in storage.CreateBucket) (s
 	if region == "" {
 		region = d.config.Region
 	}
-	there := func(o *s3.Options) { o.Region = region }
+	there := func(o *s3.Options) {
+		if !d.foreign {
+			o.Region = region
+		}
+	}
 	// In us-east-1, creating one's own bucket again succeeds and resets its ACL.
 	if _, err := d.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &in.Name}, there); err == nil {
 		return storage.Bucket{}, op.Errorf(op.AlreadyExists, "the bucket %q exists already", in.Name)
@@ -166,11 +178,14 @@ func (d *s3Driver) CreateBucket(ctx context.Context, in storage.CreateBucket) (s
 	if extra.ObjectLock {
 		create.ObjectLockEnabledForBucket = aws.Bool(true)
 	}
-	if region != "us-east-1" {
+	if d.foreign && in.Location != "" || !d.foreign && region != "us-east-1" {
 		create.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
 	if _, err := d.client.CreateBucket(ctx, create, there); err != nil {
 		return storage.Bucket{}, err
+	}
+	if d.foreign {
+		return d.GetBucket(ctx, storage.GetBucket{Bucket: in.Name})
 	}
 	return storage.Bucket{Name: in.Name, Location: region}, nil
 }

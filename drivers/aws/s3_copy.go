@@ -52,7 +52,10 @@ func (c *copying) do(ctx context.Context, metadata map[string]string, contentTyp
 	if err := known(c.toBucket, c.toName); err != nil {
 		return storage.Object{}, err
 	}
-	var err error
+	err := c.writable(c.toName)
+	if err != nil {
+		return storage.Object{}, err
+	}
 	if c.source, err = c.head(ctx, c.bucket, c.name); err != nil {
 		return storage.Object{}, err
 	}
@@ -128,7 +131,7 @@ func (c *copying) inParts(ctx context.Context, size int64) (err error) {
 	for i := range parts {
 		number, offset := aws.Int32(int32(i+1)), int64(i)*part
 		g.Go(func() error {
-			return again(copying, true, func() error {
+			return op.Again(copying, true, func() error {
 				out, err := c.client.UploadPartCopy(copying, &s3.UploadPartCopyInput{Bucket: &c.toBucket, Key: &c.toName, UploadId: created.UploadId, PartNumber: number,
 					CopySource: c.from(), CopySourceIfMatch: h.ETag, CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", offset, min(offset+part, size)-1))})
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -52,7 +53,7 @@ func (d *s3Driver) sendPart(ctx context.Context, bucket, name string, id *string
 	if err != nil {
 		return part, op.Errorf(op.Internal, "reading part %d: %w", number, err)
 	}
-	err = again(ctx, true, func() error {
+	err = op.Again(ctx, true, func() error {
 		if _, err := body.Seek(start, io.SeekStart); err != nil {
 			return op.Errorf(op.Internal, "reading part %d again: %w", number, err)
 		}
@@ -72,8 +73,13 @@ func (d *s3Driver) sendPart(ctx context.Context, bucket, name string, id *string
 
 // completeUpload makes the object of its parts.
 func (d *s3Driver) completeUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
+	if in.IfNoneMatch != nil {
+		if err := d.absent(ctx, *in.Bucket, *in.Key); err != nil {
+			return nil, err
+		}
+	}
 	var out *s3.CompleteMultipartUploadOutput
-	err := again(ctx, false, func() (err error) {
+	err := op.Again(ctx, false, func() (err error) {
 		out, err = d.client.CompleteMultipartUpload(ctx, in)
 		return err
 	})
@@ -90,6 +96,9 @@ func (d *s3Driver) abort(ctx context.Context, bucket, name string, id *string) {
 
 func (d *s3Driver) CreateMultipartUpload(ctx context.Context, in storage.CreateMultipartUpload) (storage.Upload, error) {
 	if err := known(in.Bucket, in.Name); err != nil {
+		return storage.Upload{}, err
+	}
+	if err := d.writable(in.Name); err != nil {
 		return storage.Upload{}, err
 	}
 	p := properties{contentType: cmp.Or(in.ContentType, "application/octet-stream"), class: in.StorageClass}
@@ -222,16 +231,27 @@ func (d *s3Driver) ListMultipartUploads(ctx context.Context, in storage.ListMult
 		if err != nil {
 			return nil, "", op.Errorf(op.InvalidArgument, "%q is not a cursor of this list", cursor)
 		}
-		out, err := d.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &in.Bucket, Prefix: optional(in.Prefix), EncodingType: types.EncodingTypeUrl,
+		prefix := in.Prefix
+		if d.allUploads {
+			prefix = ""
+		}
+		out, err := d.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &in.Bucket, Prefix: optional(prefix), EncodingType: types.EncodingTypeUrl,
 			KeyMarker: optional(after.Get("name")), UploadIdMarker: optional(after.Get("id")), MaxUploads: d.page()})
 		if err != nil {
 			return nil, "", err
 		}
-		decode := decoder(out.EncodingType)
-		uploads := make([]storage.Upload, len(out.Uploads))
-		for i, u := range out.Uploads {
-			uploads[i] = uploadOf(in.Bucket, decode(u.Key), u.UploadId)
-			uploads[i].CreatedAt = aws.ToTime(u.Initiated)
+		encoding := out.EncodingType
+		if d.encodes {
+			encoding = types.EncodingTypeUrl
+		}
+		decode := decoder(encoding)
+		uploads := make([]storage.Upload, 0, len(out.Uploads))
+		for _, u := range out.Uploads {
+			upload := uploadOf(in.Bucket, decode(u.Key), u.UploadId)
+			upload.CreatedAt = aws.ToTime(u.Initiated)
+			if strings.HasPrefix(upload.Name, in.Prefix) {
+				uploads = append(uploads, upload)
+			}
 		}
 		if !aws.ToBool(out.IsTruncated) {
 			return uploads, "", nil

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +33,17 @@ func known(bucket, name string) error {
 func possible(name string) error {
 	if name == "" || len(name) > 1024 || !utf8.ValidString(name) {
 		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name: it needs 1 to 1024 bytes of UTF-8", name)
+	}
+	return nil
+}
+
+// writable answers for names that an object can have, and cannot be given here.
+func (d *s3Driver) writable(name string) error {
+	if d.unusable == nil {
+		return nil
+	}
+	if why := d.unusable(name); why != "" {
+		return op.Errorf(op.InvalidArgument, "%.80q cannot be an object's name here: %s", name, why)
 	}
 	return nil
 }
@@ -97,7 +107,7 @@ func (d *s3Driver) GetObject(ctx context.Context, in storage.GetObject) (storage
 
 func objectOf(bucket, name string, h *s3.HeadObjectOutput) storage.Object {
 	o := storage.Object{Bucket: bucket, Name: name, Size: aws.ToInt64(h.ContentLength), ContentType: aws.ToString(h.ContentType),
-		ETag: unquote(h.ETag), Metadata: decodeMetadata(h.Metadata), StorageClass: string(h.StorageClass), LastModified: aws.ToTime(h.LastModified),
+		ETag: unquote(h.ETag), Metadata: storage.DecodeMetadata(h.Metadata), StorageClass: string(h.StorageClass), LastModified: aws.ToTime(h.LastModified),
 		Checksums: checksums(h.ChecksumType, map[string]*string{"crc32": h.ChecksumCRC32, "crc32c": h.ChecksumCRC32C,
 			"crc64nvme": h.ChecksumCRC64NVME, "sha1": h.ChecksumSHA1, "sha256": h.ChecksumSHA256})}
 	if sum, ok := md5Of(o.ETag, h.ServerSideEncryption, h.SSECustomerAlgorithm); ok {
@@ -139,48 +149,9 @@ func md5Of(etag string, encryption types.ServerSideEncryption, customer *string)
 	return etag, err == nil && len(b) == 16 && (encryption == "" || encryption == types.ServerSideEncryptionAes256) && customer == nil
 }
 
-// encodeMetadata makes values that headers can carry; names become lower case.
+// encodeMetadata makes of metadata what S3 takes: names are those of headers.
 func encodeMetadata(m map[string]string) (map[string]string, error) {
-	encoded := make(map[string]string, len(m))
-	for k, v := range m {
-		name := strings.ToLower(k)
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-			return !strings.ContainsRune("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz", r)
-		}) {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: %q cannot be a name: it becomes part of a header's", k)
-		}
-		if !utf8.ValidString(v) {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: the value of %q is not UTF-8", k)
-		}
-		if _, twice := encoded[name]; twice {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: %q is there twice, as names are lower case", name)
-		}
-		plain := strings.TrimSpace(v) == v && !strings.Contains(v, "=?") && !strings.Contains(v, "  ") &&
-			!strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' })
-		if !plain {
-			v = encodeWord(v)
-		}
-		encoded[name] = v
-	}
-	return encoded, nil
-}
-
-// encodeWord is one encoded word of RFC 2047. The limit of 75 bytes is for
-// mail; split into words, a value would gain spaces that the signature folds.
-func encodeWord(v string) string {
-	return "=?UTF-8?B?" + base64.StdEncoding.EncodeToString([]byte(v)) + "?="
-}
-
-func decodeMetadata(m map[string]string) map[string]string {
-	decoded := make(map[string]string, len(m))
-	var words mime.WordDecoder
-	for k, v := range m {
-		if d, err := words.DecodeHeader(v); err == nil {
-			v = d
-		}
-		decoded[strings.ToLower(k)] = v
-	}
-	return decoded
+	return storage.EncodeMetadata(m, "!#$%&'*+-.^_`|~")
 }
 
 func (d *s3Driver) DeleteObject(ctx context.Context, in storage.DeleteObject) error {

@@ -5,12 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"io"
-	"math/rand/v2"
 	"net/url"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -67,6 +64,9 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if err := known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
 	}
+	if err := d.writable(in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	if in.Size != nil && *in.Size < 0 {
 		return storage.Object{}, op.Errorf(op.InvalidArgument, "size is %d: it cannot be negative", *in.Size)
 	}
@@ -85,6 +85,11 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if err != nil {
 		return storage.Object{}, err
 	}
+	if in.IfAbsent {
+		if err := d.absent(ctx, in.Bucket, in.Name); err != nil {
+			return storage.Object{}, err
+		}
+	}
 	var o storage.Object
 	if int64(len(first)) < u.size(0) {
 		o, err = u.single(ctx, first)
@@ -95,6 +100,21 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 		return o, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
 	}
 	return o, err
+}
+
+// absent looks whether there is no such object yet, for services that do not.
+func (d *s3Driver) absent(ctx context.Context, bucket, name string) error {
+	if !d.checkAbsent {
+		return nil
+	}
+	_, err := d.head(ctx, bucket, name)
+	switch {
+	case err == nil:
+		return op.Errorf(op.AlreadyExists, "the object %s exists already", name)
+	case op.KindOf(err) == op.NotFound:
+		return nil
+	}
+	return err
 }
 
 // size is how much part i holds at most.
@@ -124,7 +144,7 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 
 func (u *upload) single(ctx context.Context, b []byte) (storage.Object, error) {
 	var out *s3.PutObjectOutput
-	err := again(ctx, !u.in.IfAbsent, func() (err error) {
+	err := op.Again(ctx, !u.in.IfAbsent, func() (err error) {
 		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: bytes.NewReader(b), ContentLength: aws.Int64(int64(len(b))),
 			ContentType: &u.in.ContentType, Metadata: u.metadata, StorageClass: types.StorageClass(u.in.StorageClass), ChecksumCRC32C: crc32c(u.crc), IfNoneMatch: u.ifNoneMatch(),
 			ACL: types.ObjectCannedACL(u.extra.ACL), CacheControl: optional(u.extra.CacheControl), ContentDisposition: optional(u.extra.ContentDisposition),
@@ -243,28 +263,4 @@ func (u *upload) parts(ctx context.Context, id *string, b []byte, sum uint32) ([
 		done[i] = *p
 	}
 	return done, nil
-}
-
-// again does one request of several, and repeats it as far as the retries that
-// the chain has left allow: the chain could only repeat them all. Where a
-// repetition of what had an effect unseen would fail, it must not be repeatable.
-func again(ctx context.Context, repeatable bool, request func() error) error {
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := request()
-		kind := op.KindOf(err)
-		if kind != op.RateLimited && !(repeatable && kind == op.Unavailable) || ctx.Err() != nil || !op.TakeRetry(ctx) {
-			return err
-		}
-		wait := pause/2 + rand.N(pause/2)
-		if e, ok := errors.AsType[*op.Error](err); ok {
-			wait = max(wait, e.RetryAfter)
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		case <-timer.C:
-		}
-	}
 }

@@ -21,14 +21,33 @@ import (
 
 // sessionConfig is the configuration that the drivers have in common.
 type sessionConfig struct {
-	Region          string         `json:"region,omitzero" help:"The region, as eu-west-1; that of the environment or the profile if not given."`
-	Profile         string         `json:"profile,omitzero" help:"The profile in the shared configuration files."`
-	Endpoint        string         `json:"endpoint,omitzero" help:"The URL of a compatible or emulated service."`
+	Region   string `json:"region,omitzero" help:"The region, as eu-west-1; that of the environment or the profile if not given."`
+	Profile  string `json:"profile,omitzero" help:"The profile in the shared configuration files."`
+	Endpoint string `json:"endpoint,omitzero" help:"The URL of a compatible or emulated service."`
+	keyConfig
+	RoleARN string `json:"role_arn,omitzero" help:"A role to assume with the credentials."`
+}
+
+// keyConfig is what the drivers of compatible services take too.
+type keyConfig struct {
 	AccessKeyID     string         `json:"access_key_id,omitzero" help:"The access key, with secret_access_key; instead of what the environment has."`
 	SecretAccessKey drivers.Secret `json:"secret_access_key,omitzero" help:"Its secret."`
 	SessionToken    drivers.Secret `json:"session_token,omitzero" help:"The token of temporary credentials."`
-	RoleARN         string         `json:"role_arn,omitzero" help:"A role to assume with the credentials."`
 	PageSize        int            `json:"page_size,omitzero" help:"How many items to ask for at a time in lists; as many as the service gives if not given."`
+}
+
+func (c keyConfig) check() error {
+	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") || c.SessionToken != "" && c.AccessKeyID == "" {
+		return op.Errorf(op.InvalidArgument, "access_key_id and secret_access_key go together: give both or neither")
+	}
+	if c.PageSize < 0 || c.PageSize > 1000 {
+		return op.Errorf(op.InvalidArgument, "page_size is %d: it can be 1 to 1000", c.PageSize)
+	}
+	return nil
+}
+
+func (c keyConfig) static() aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())
 }
 
 // A session is what one opened driver makes requests with.
@@ -56,6 +75,9 @@ func (s *session) page() *int32 {
 // newSession reads configuration files and the environment, and makes no
 // request: credentials are looked for when the first request needs them.
 func newSession(ctx context.Context, c sessionConfig) (*session, error) {
+	if err := c.keyConfig.check(); err != nil {
+		return nil, err
+	}
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithAPIOptions([]func(*middleware.Stack) error{mapErrors}),
@@ -66,15 +88,8 @@ func newSession(ctx context.Context, c sessionConfig) (*session, error) {
 	if c.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
-	switch {
-	case c.AccessKeyID != "" && c.SecretAccessKey != "":
-		options = append(options, config.WithCredentialsProvider(
-			credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
-	case c.AccessKeyID != "" || c.SecretAccessKey != "" || c.SessionToken != "":
-		return nil, op.Errorf(op.InvalidArgument, "access_key_id and secret_access_key go together: give both or neither")
-	}
-	if c.PageSize < 0 || c.PageSize > 1000 {
-		return nil, op.Errorf(op.InvalidArgument, "page_size is %d: it can be 1 to 1000", c.PageSize)
+	if c.AccessKeyID != "" {
+		options = append(options, config.WithCredentialsProvider(c.static()))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -91,7 +106,12 @@ func newSession(ctx context.Context, c sessionConfig) (*session, error) {
 	if c.Endpoint != "" {
 		cfg.BaseEndpoint = aws.String(c.Endpoint)
 	}
-	s := &session{config: cfg, close: func() {}, pageSize: c.PageSize}
+	return sessionOf(cfg, c.PageSize), nil
+}
+
+// sessionOf is a session with a transport of its own.
+func sessionOf(cfg aws.Config, pageSize int) *session {
+	s := &session{config: cfg, close: func() {}, pageSize: pageSize}
 	// The SDK's client cannot be closed, the transport that it would use can.
 	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		transport := client.GetTransport()
@@ -99,7 +119,7 @@ func newSession(ctx context.Context, c sessionConfig) (*session, error) {
 		s.config.HTTPClient = &http.Client{Transport: readOnce{transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		s.close = transport.CloseIdleConnections
 	}
-	return s, nil
+	return s
 }
 
 // readOnce hides from the transport that the SDK's request bodies are

@@ -40,6 +40,9 @@ func failed(err error) error {
 	}
 	e.Message = cmp.Or(e.Message, http.StatusText(answer.StatusCode), "the service refused")
 	e.Kind = kindOf(e.Code, answer.StatusCode)
+	if e.Kind == op.Conflict && strings.Contains(e.Message, " quota") {
+		e.Kind = op.QuotaExceeded // of cores it is an OperationNotAllowed
+	}
 	return e
 }
 

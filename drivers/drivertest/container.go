@@ -448,7 +448,7 @@ func (s *containerSuite) exec(t *testing.T) {
 }
 
 func (s *containerSuite) logs(t *testing.T) {
-	in := container.DeployContainer{RestartPolicy: container.RestartNo}
+	in := with(t, s.suite, s.input(t, container.DeployContainer{}), "restart_policy", container.RestartNo)
 	if s.Runs {
 		in.Command = s.shell("for i in 1 2 3 4 5; do echo line $i; done; echo Grüße >&2; sleep 600")
 	}

@@ -82,7 +82,8 @@ type Harness struct {
 	// does without, and makes sure that such an argument is refused, not passed
 	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
 	// field; of "member.port", gives all members of a balancer one port; of "log_line.stream",
-	// takes any for either.
+	// takes any for either. A state of members that the provider cannot give them is
+	// "member.draining" or "member.disabled".
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

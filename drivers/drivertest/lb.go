@@ -134,6 +134,7 @@ func (s *lbSuite) algorithms(t *testing.T) {
 func (s *lbSuite) balancers(t *testing.T) {
 	check := lb.HealthCheck{Protocol: lb.HTTP, Path: "/healthy", Interval: 20, Timeout: 6, HealthyThreshold: 3, UnhealthyThreshold: 4}
 	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
+	in = with(t, s.suite, in, "drain_timeout", 60)
 	b := call[lb.Balancer](t, s.conn, in)
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	if b.State != lb.Pending && b.State != lb.Running {
@@ -143,6 +144,9 @@ func (s *lbSuite) balancers(t *testing.T) {
 		t.Helper()
 		if got.ID != b.ID || got.Name != in.Name || got.Port != 8080 || got.Protocol != lb.HTTP || got.Algorithm == "" || !tagged(got.Tags, in.Tags) {
 			t.Errorf("created with %+v, it is %+v", in, got)
+		}
+		if in.DrainTimeout != 0 && got.DrainTimeout != in.DrainTimeout {
+			t.Errorf("created with a drain_timeout of %d, it has %d", in.DrainTimeout, got.DrainTimeout)
 		}
 		if h := got.HealthCheck; h == nil || h.Path != "/healthy" || h.Protocol != lb.HTTP || h.Interval != 20 || h.Timeout != 6 ||
 			h.HealthyThreshold != 3 || h.UnhealthyThreshold != 4 {
@@ -193,7 +197,7 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 		}
 		change(&want)
 		before = s.is(t, before.ID, fmt.Sprintf("to be as after %+v", in), func(b lb.Balancer) bool {
-			same := b.Name == want.Name && b.Port == want.Port && b.Protocol == want.Protocol && b.Algorithm == want.Algorithm
+			same := b.Name == want.Name && b.Port == want.Port && b.Protocol == want.Protocol && b.Algorithm == want.Algorithm && b.DrainTimeout == want.DrainTimeout
 			if want.HealthCheck != nil {
 				same = same && b.HealthCheck != nil && b.HealthCheck.Path == want.HealthCheck.Path && b.HealthCheck.Interval == want.HealthCheck.Interval
 			}
@@ -217,6 +221,10 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 		}
 		t.Skip("the provider has one algorithm")
 	}, "list_supported_algorithms")
+	s.test(t, "drain_timeout", func(t *testing.T) {
+		in := with(t, s.suite, lb.UpdateBalancer{Balancer: before.ID}, "drain_timeout", 90)
+		step(t, in, func(want *lb.Balancer) { want.DrainTimeout = cmp.Or(in.DrainTimeout, want.DrainTimeout) })
+	})
 	s.test(t, "nothing", func(t *testing.T) { step(t, lb.UpdateBalancer{}, func(*lb.Balancer) {}) })
 	s.test(t, "refuse port", func(t *testing.T) {
 		s.refuse(t, lb.UpdateBalancer{Balancer: before.ID, Port: 70000}, op.InvalidArgument)
@@ -275,6 +283,13 @@ func (s *lbSuite) members(t *testing.T) {
 			wantKind(t, err, op.NotFound)
 		}
 	}
+	s.test(t, "get", func(t *testing.T) {
+		for _, m := range all(t) {
+			if got := call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.ID != m.ID || got.Balancer != b.ID || got.IP != m.IP || got.Port != m.Port || got.Node != m.Node {
+				t.Errorf("listed is %+v, found %+v", m, got)
+			}
+		}
+	}, "balancer_get_member")
 	s.test(t, "by address", func(t *testing.T) {
 		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: s.memberPort(8090)})
 		if m.Balancer != b.ID || m.IP != "10.0.0.13" || m.Port != at(8090) || m.Node != "" {
@@ -306,6 +321,7 @@ func (s *lbSuite) members(t *testing.T) {
 				wantKind(t, err, op.InvalidArgument)
 			}
 		})
+		s.test(t, "update", func(t *testing.T) { s.updateMember(t, b.ID, m.ID) }, "balancer_update_member", "balancer_get_member")
 		s.test(t, "paging", func(t *testing.T) {
 			var want []string
 			for i := range 2*s.PageSize + 1 {
@@ -333,6 +349,12 @@ func (s *lbSuite) members(t *testing.T) {
 		if members := all(t); !slices.ContainsFunc(members, func(v lb.Member) bool { return v.ID == m.ID && v.Node == node && v.Port == at(8070) }) {
 			t.Errorf("the members are %+v", members)
 		}
+		s.test(t, "get", func(t *testing.T) {
+			if got := call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.Node != node || got.Port != at(8070) {
+				t.Errorf("attached is %+v, found %+v", m, got)
+			}
+		}, "balancer_get_member")
+		s.test(t, "update", func(t *testing.T) { s.updateMember(t, b.ID, m.ID) }, "balancer_update_member", "balancer_get_member")
 		s.test(t, "detach", func(t *testing.T) { detach(t, m) }, "balancer_detach_member")
 		s.test(t, "from the start", func(t *testing.T) {
 			with := s.create(t, lb.CreateBalancer{Members: []lb.NewMember{{Node: node, Port: 8070}}})
@@ -356,10 +378,38 @@ func (s *lbSuite) members(t *testing.T) {
 		if members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID}); len(members) != 1 || members[0].Weight != 3 {
 			t.Errorf("with weight 3, the members are %+v", members)
 		}
-		if m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.22", Weight: 2}); m.Weight != 2 {
+		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.22", Weight: 2})
+		if m.Weight != 2 {
 			t.Errorf("with weight 2, the member is %+v", m)
 		}
+		s.test(t, "update", func(t *testing.T) {
+			do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: 5})
+			s.member(t, with.ID, m.ID, "to have weight 5", func(m lb.Member) bool { return m.Weight == 5 && m.State == lb.Enabled })
+			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: -1}, op.InvalidArgument)
+		}, "balancer_update_member", "balancer_get_member")
 	}, "balancer_attach_member", "list_supported_algorithms")
+}
+
+// member waits until a member is as it shall be.
+func (s *lbSuite) member(t *testing.T, balancer, id, what string, right func(lb.Member) bool) {
+	t.Helper()
+	until(t, s.suite, "member "+id+" "+what, getter[lb.Member](s.conn, lb.BalancerGetMember{Balancer: balancer, Member: id}), right)
+}
+
+// updateMember takes a member out of work and back, in the ways that the provider has.
+func (s *lbSuite) updateMember(t *testing.T, balancer, id string) {
+	for _, state := range []lb.Condition{lb.Draining, lb.Disabled} {
+		in := lb.BalancerUpdateMember{Balancer: balancer, Member: id, State: state}
+		if s.Lacks["member."+string(state)] != "" {
+			s.refuse(t, in, op.InvalidArgument)
+			continue
+		}
+		do(t, s.conn, in)
+		s.member(t, balancer, id, "to be "+string(state), func(m lb.Member) bool { return m.State == state })
+		do(t, s.conn, in) // as if it were repeated
+		do(t, s.conn, lb.BalancerUpdateMember{Balancer: balancer, Member: id, State: lb.Enabled})
+		s.member(t, balancer, id, "to be enabled", func(m lb.Member) bool { return m.State == lb.Enabled })
+	}
 }
 
 // refused: what cannot be is refused, and leaves nothing.

@@ -691,7 +691,7 @@ func (s storageSuite) names(t *testing.T) {
 		"deep":             strings.Repeat("d/", 20) + "file",
 		"hidden":           ".hidden",
 		"dots inside":      "a..b/c...d",
-		"longest":          strings.Repeat("n/", 400) + strings.Repeat("m", 224),
+		"longest":          strings.Repeat("segments/", 113) + "1234567",
 	}
 	odd := map[string]string{
 		"leading slash":   "/lead",
@@ -712,6 +712,7 @@ func (s storageSuite) names(t *testing.T) {
 		"null":            "a\x00b",
 		"longest segment": strings.Repeat("é", 512),
 		"device":          "NUL",
+		"many segments":   strings.Repeat("n/", 400) + strings.Repeat("m", 224),
 	}
 	roundTrip := func(name string, mayRefuse bool) func(t *testing.T) {
 		return func(t *testing.T) {

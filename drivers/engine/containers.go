@@ -192,6 +192,9 @@ func inspected(c docker.InspectResponse) container.Container {
 		out.CPUs, out.Memory = cpus(h.Resources), int(h.Memory>>20)
 		out.RestartPolicy = policies[h.RestartPolicy.Name]
 		out.Extra["restart_policy"], out.Extra["network_mode"] = string(h.RestartPolicy.Name), string(h.NetworkMode)
+		for target := range h.Tmpfs { // an older form, which is not among the mounts
+			out.Mounts = append(out.Mounts, container.Mount{Target: target, ReadOnly: strings.Contains(","+h.Tmpfs[target]+",", ",ro,")})
+		}
 		// Of one that does not run, what it would have.
 		for port, bindings := range h.PortBindings {
 			for _, b := range bindings {

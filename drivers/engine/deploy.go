@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 	platforms "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
@@ -55,7 +56,7 @@ func (d *Driver) DeployContainer(ctx context.Context, in container.DeployContain
 	if err != nil {
 		return none, err
 	}
-	spec, err := specified(in, extra)
+	spec, err := specified(in, extra, d.api.ClientVersion())
 	if err != nil {
 		return none, err
 	}
@@ -116,7 +117,7 @@ func (d *Driver) create(ctx context.Context, spec client.ContainerCreateOptions)
 }
 
 // specified is a container in the API's terms.
-func specified(in container.DeployContainer, extra DeployExtra) (client.ContainerCreateOptions, error) {
+func specified(in container.DeployContainer, extra DeployExtra, version string) (client.ContainerCreateOptions, error) {
 	none := client.ContainerCreateOptions{}
 	refuse := func(format string, args ...any) (client.ContainerCreateOptions, error) {
 		return none, op.Errorf(op.InvalidArgument, format, args...)
@@ -191,6 +192,9 @@ func specified(in container.DeployContainer, extra DeployExtra) (client.Containe
 	for _, m := range in.Mounts {
 		h.Mounts = append(h.Mounts, mountOf(m))
 	}
+	if versions.LessThan(version, "1.25") {
+		bind(h)
+	}
 	spec := client.ContainerCreateOptions{Name: in.Name, Config: c, HostConfig: h}
 	if len(extra.Aliases) > 0 {
 		spec.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{extra.Network: {Aliases: extra.Aliases}}}
@@ -216,6 +220,25 @@ func mountOf(m container.Mount) mount.Mount {
 		out.Type = mount.TypeBind
 	}
 	return out
+}
+
+// bind puts mounts into the form that the API had before it had them.
+func bind(h *docker.HostConfig) {
+	for _, m := range h.Mounts {
+		mode := "rw"
+		if m.ReadOnly {
+			mode = "ro"
+		}
+		if m.Type == mount.TypeTmpfs {
+			if h.Tmpfs == nil {
+				h.Tmpfs = map[string]string{}
+			}
+			h.Tmpfs[m.Target] = mode
+			continue
+		}
+		h.Binds = append(h.Binds, m.Source+":"+m.Target+":"+mode)
+	}
+	h.Mounts = nil
 }
 
 // platform reads "linux/arm64/v8".

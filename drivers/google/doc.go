@@ -68,3 +68,20 @@ const gcsDoc = `## What to know
 - Native operations are those of the [JSON API](https://cloud.google.com/storage/docs/json_api/v1) after ` + "`/storage/v1`" + `:
   ` + "`store.native(\"GET /b/reports/iam\")`" + `.
 `
+
+const lbDoc = `## What to know
+
+- A balancer is a forwarding rule with what it leads to: for http and https a proxy, a URL map and a backend service, for tcp and tls a proxy and a backend service, for udp a backend service alone, which passes
+  packets through. ` + "`extra = {\"form\": …}`" + ` chooses: ` + "`passthrough`" + ` for tcp as well, ` + "`target_pool`" + ` for the oldest form.
+- Its id is the rule's name, with the region before it for one in a region: ` + "`web`, `europe-west1/web`" + `. http, https, tcp and tls are global unless a location is given, which tcp and tls proxies cannot have; an application
+  balancer in a region wants a proxy-only subnet there. passthrough and target_pool are in the connection's region if no location is given.
+- All parts have the balancer's name, and its mark as their description; destroy_balancer removes those, also the rest of what a destroy left that failed. Parts of others stay.
+- Members are endpoints of network endpoint groups, one group for each zone; addresses that are not of nodes are in a group of the connection's zone, which Google reaches by VPN or interconnect.
+  Members of passthrough and target_pool are nodes, and have the balancer's port.
+- **Checks come from 130.211.0.0/22 and 35.191.0.0/16**, and so do the connections of proxies: the members' security group must let them in. Google takes an answer of 200 alone for healthy. Without a health check asked for, ` + "`/`" + `
+  is asked for with http and https, and a connection is tried otherwise.
+- algorithm is for http, https, tcp and tls: round_robin, least_connections, random, source_hash. The others choose by the connection's hash, and show source_hash.
+- A certificate is the name of an SSL certificate of the project. TLS ends at the balancer.
+- A rule cannot change: update_balancer makes it anew with another port, and it keeps its address, which is reserved for it. Its name stays.
+- native is as that of the compute driver: ` + "`balancers.native(\"GET /projects/{project}/global/urlMaps/web\")`" + `.
+`

@@ -15,11 +15,16 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
+// placedConfig is the configuration of what is in zones and regions.
+type placedConfig struct {
+	sessionConfig
+	Zone   string `json:"zone,omitzero" help:"The zone that things are made in where no location is given, as europe-west1-b."`
+	Region string `json:"region,omitzero" help:"The region that things are made in where no location is given; the zone's if not given."`
+}
+
 // gceConfig is the configuration of the driver "gce".
 type gceConfig struct {
-	sessionConfig
-	Zone          string   `json:"zone,omitzero" help:"The zone that things are made in where no location is given, as europe-west1-b."`
-	Region        string   `json:"region,omitzero" help:"The region that things are made in where no location is given; the zone's if not given."`
+	placedConfig
 	SSHUser       string   `json:"ssh_user,omitzero" default:"cloudlark" help:"The user that key pairs let in: nodes make an account of this name."`
 	ImageProjects []string `json:"image_projects,omitzero" help:"The projects whose images list_images lists besides the own; Google's public ones if not given."`
 }

@@ -1,5 +1,6 @@
-// Package google is the drivers for Google Cloud: "gce", of the compute family,
-// and "gcs", of the storage family.
+// Package google is the drivers for Google Cloud: "gce", of the compute family and
+// of the load balancers, "gcs", of the storage family, and "gke", of the container
+// family.
 //
 // How a session is opened (session.go, credentials.go) and what an error means
 // (errors.go) is for all services; each file of the rest is one part of one
@@ -12,10 +13,11 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/kube"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "gce" and "gcs".
+// Providers returns the drivers of this package: "gce" twice, "gcs" and "gke".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -52,5 +54,14 @@ func Providers() []*drivers.Provider {
 				"list_locations": "the service does not list them: clusters can be in the regions and zones of Google Compute Engine, which gce lists",
 			}),
 		}, openGKE),
+		drivers.New(drivers.Info{
+			Name:    "gce",
+			Family:  lb.Family,
+			Title:   "Google Cloud Load Balancing",
+			Website: "https://cloud.google.com/load-balancing",
+			Doc:     sessionDoc + lbDoc,
+			Extras:  map[string]any{"create_balancer": balancerExtra{}},
+			Missing: map[string]string{"balancer_update_member": "an endpoint has neither a weight nor a switch: detach it, and it finishes what it has"},
+		}, openLB),
 	}
 }

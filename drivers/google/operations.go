@@ -67,10 +67,12 @@ func (d *gceDriver) start(project string, o *gce.Operation) *job {
 // own that tells how far it is.
 func (j *job) finished(ctx context.Context) error {
 	return op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
-		if j.done() {
-			return true, j.outcome()
+		if !j.done() {
+			if err := j.refresh(ctx, true); err != nil {
+				return false, err
+			}
 		}
-		return false, j.refresh(ctx, true)
+		return j.done(), j.outcome()
 	})
 }
 

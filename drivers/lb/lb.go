@@ -2,7 +2,7 @@
 //
 //	value      operations
 //	balancer   list get create update destroy, protocols, algorithms
-//	member     list attach attach_compute_node detach
+//	member     list get attach attach_compute_node update detach
 //
 // A balancer listens on one port and hands what comes to its members. How a
 // provider builds it (target groups, listeners, forwarding rules, probes) is the
@@ -31,7 +31,9 @@ var Family = op.NewFamily("lb", "Load balancers",
 		op.List("balancer_list_members", MemberLister.BalancerListMembers, "List a balancer's members with their health.").On("balancer", "list_members"),
 		op.Call("balancer_attach_member", MemberAttacher.BalancerAttachMember, op.Creates, "Add a member by its address.").On("balancer", "attach_member"),
 		op.Call("balancer_attach_compute_node", NodeAttacher.BalancerAttachComputeNode, op.Creates, "Add a node of the same provider as a member.").On("balancer", "attach_compute_node"),
-		op.Do("balancer_detach_member", MemberDetacher.BalancerDetachMember, op.Deletes, "Take a member out. Connections it has are seen through where the provider can.").On("member", "detach"),
+		op.Call("balancer_get_member", MemberGetter.BalancerGetMember, op.Reads, "Look a member up by its id.").On("member", "refresh"),
+		op.Do("balancer_update_member", MemberUpdater.BalancerUpdateMember, op.Changes, "Change a member's share of the work, or whether it gets any, and nothing else.").On("member", "update").Repeatable(),
+		op.Do("balancer_detach_member", MemberDetacher.BalancerDetachMember, op.Deletes, "Take a member out. It gets no new work at once; where the provider can, it has the balancer's drain_timeout to finish what it has, and is seen draining meanwhile.").On("member", "detach"),
 
 		op.List("list_protocols", ProtocolLister.ListProtocols, "List the protocols that balancers can speak here."),
 		op.List("list_supported_algorithms", AlgorithmLister.ListSupportedAlgorithms, "List the ways to choose a member that balancers have here."),
@@ -39,19 +41,20 @@ var Family = op.NewFamily("lb", "Load balancers",
 
 // A Balancer spreads what reaches its port over its members.
 type Balancer struct {
-	ID          string            `json:"id" op:"id" source:"ELB LoadBalancerArn; GCE forwarding rule; Azure id; Octavia id" help:"The provider's identifier."`
-	Name        string            `json:"name" help:"The name it was given."`
-	State       State             `json:"state" help:"What it is doing."`
-	Address     string            `json:"address" source:"ELB DNSName; GCE IPAddress; Octavia vip_address" help:"Where it can be reached: an IP address or a host name; empty until it has one."`
-	Port        int               `json:"port" help:"The port it listens on."`
-	Protocol    Protocol          `json:"protocol" help:"What it speaks."`
-	Algorithm   Algorithm         `json:"algorithm" help:"How it chooses a member."`
-	HealthCheck *HealthCheck      `json:"health_check" help:"How it tells a healthy member; None if it does not check."`
-	Certificate string            `json:"certificate" help:"The provider's id of the TLS certificate, for https and tls."`
-	Location    string            `json:"location" ref:"location" help:"The id of where it is; empty if it has no such place."`
-	Tags        map[string]string `json:"tags" help:"Its labels."`
-	CreatedAt   time.Time         `json:"created_at" help:"When it was made; unset if the provider does not say."`
-	Extra       map[string]any    `json:"extra" help:"What the provider has beyond these fields, in its own names."`
+	ID           string            `json:"id" op:"id" source:"ELB LoadBalancerArn; GCE forwarding rule; Azure id; Octavia id" help:"The provider's identifier."`
+	Name         string            `json:"name" help:"The name it was given."`
+	State        State             `json:"state" help:"What it is doing."`
+	Address      string            `json:"address" source:"ELB DNSName; GCE IPAddress; Octavia vip_address" help:"Where it can be reached: an IP address or a host name; empty until it has one."`
+	Port         int               `json:"port" help:"The port it listens on."`
+	Protocol     Protocol          `json:"protocol" help:"What it speaks."`
+	Algorithm    Algorithm         `json:"algorithm" help:"How it chooses a member."`
+	HealthCheck  *HealthCheck      `json:"health_check" help:"How it tells a healthy member; None if it does not check."`
+	Certificate  string            `json:"certificate" help:"The provider's id of the TLS certificate, for https and tls."`
+	DrainTimeout int               `json:"drain_timeout" unit:"s" source:"ELB deregistration_delay; GCE connectionDraining" help:"How long a detached member may take to finish what it has; 0 if it is not waited for, or the provider does not say."`
+	Location     string            `json:"location" ref:"location" help:"The id of where it is; empty if it has no such place."`
+	Tags         map[string]string `json:"tags" help:"Its labels."`
+	CreatedAt    time.Time         `json:"created_at" help:"When it was made; unset if the provider does not say."`
+	Extra        map[string]any    `json:"extra" help:"What the provider has beyond these fields, in its own names."`
 }
 
 // A Member is where a balancer hands its work.
@@ -96,9 +99,9 @@ func (State) Values() []string { return []string{"running", "pending", "unknown"
 type Condition string
 
 const (
-	Enabled  Condition = "enabled"
-	Disabled Condition = "disabled"
-	Draining Condition = "draining"
+	Enabled  Condition = "enabled"  // it gets work while it is healthy
+	Disabled Condition = "disabled" // it gets none
+	Draining Condition = "draining" // it gets no new work, and goes on with what it has
 )
 
 // Values makes Condition an enumeration.
@@ -182,18 +185,19 @@ type NewMember struct {
 
 // CreateBalancer is what create_balancer takes.
 type CreateBalancer struct {
-	Name        string            `json:"name" op:"required" help:"What to call it."`
-	Port        int               `json:"port" op:"required" help:"The port it listens on."`
-	Protocol    Protocol          `json:"protocol,omitzero" default:"http" help:"What it speaks."`
-	Algorithm   Algorithm         `json:"algorithm,omitzero" default:"round_robin" help:"How it chooses a member."`
-	Members     []NewMember       `json:"members,omitzero" help:"Its first members: dicts of node or ip, port and weight."`
-	HealthCheck *HealthCheck      `json:"health_check,omitzero" help:"How it tells a healthy member; the provider's default if not given."`
-	Certificate string            `json:"certificate,omitzero" help:"The provider's id of the TLS certificate, for https and tls."`
-	Location    string            `json:"location,omitzero" ref:"location" help:"Where; the connection's or the provider's choice if not given."`
-	Networks    []string          `json:"networks,omitzero" ref:"network" help:"The networks its members are in, where the provider asks."`
-	Subnets     []string          `json:"subnets,omitzero" ref:"subnet" help:"The subnets it has addresses in, where the provider asks."`
-	Tags        map[string]string `json:"tags,omitzero" help:"Its labels."`
-	Extra       map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
+	Name         string            `json:"name" op:"required" help:"What to call it."`
+	Port         int               `json:"port" op:"required" help:"The port it listens on."`
+	Protocol     Protocol          `json:"protocol,omitzero" default:"http" help:"What it speaks."`
+	Algorithm    Algorithm         `json:"algorithm,omitzero" default:"round_robin" help:"How it chooses a member."`
+	Members      []NewMember       `json:"members,omitzero" help:"Its first members: dicts of node or ip, port and weight."`
+	HealthCheck  *HealthCheck      `json:"health_check,omitzero" help:"How it tells a healthy member; the provider's default if not given."`
+	Certificate  string            `json:"certificate,omitzero" help:"The provider's id of the TLS certificate, for https and tls."`
+	DrainTimeout int               `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given."`
+	Location     string            `json:"location,omitzero" ref:"location" help:"Where; the connection's or the provider's choice if not given."`
+	Networks     []string          `json:"networks,omitzero" ref:"network" help:"The networks its members are in, where the provider asks."`
+	Subnets      []string          `json:"subnets,omitzero" ref:"subnet" help:"The subnets it has addresses in, where the provider asks."`
+	Tags         map[string]string `json:"tags,omitzero" help:"Its labels."`
+	Extra        map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
 
 // BalancerCreator is a driver that has create_balancer.
@@ -204,13 +208,14 @@ type BalancerCreator interface {
 
 // UpdateBalancer is what update_balancer takes.
 type UpdateBalancer struct {
-	Balancer    string       `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
-	Name        string       `json:"name,omitzero" help:"The name it shall have."`
-	Port        int          `json:"port,omitzero" help:"The port it shall listen on."`
-	Protocol    Protocol     `json:"protocol,omitzero" help:"What it shall speak."`
-	Algorithm   Algorithm    `json:"algorithm,omitzero" help:"How it shall choose a member."`
-	HealthCheck *HealthCheck `json:"health_check,omitzero" help:"How it shall tell a healthy member."`
-	Certificate string       `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
+	Balancer     string       `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
+	Name         string       `json:"name,omitzero" help:"The name it shall have."`
+	Port         int          `json:"port,omitzero" help:"The port it shall listen on."`
+	Protocol     Protocol     `json:"protocol,omitzero" help:"What it shall speak."`
+	Algorithm    Algorithm    `json:"algorithm,omitzero" help:"How it shall choose a member."`
+	HealthCheck  *HealthCheck `json:"health_check,omitzero" help:"How it shall tell a healthy member."`
+	Certificate  string       `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
+	DrainTimeout int          `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member shall have to finish what it has."`
 }
 
 // BalancerUpdater is a driver that has update_balancer.
@@ -262,6 +267,40 @@ type BalancerAttachComputeNode struct {
 // NodeAttacher is a driver that has balancer_attach_compute_node.
 type NodeAttacher interface {
 	BalancerAttachComputeNode(ctx context.Context, in BalancerAttachComputeNode) (Member, error)
+}
+
+// BalancerGetMember is what balancer_get_member takes.
+type BalancerGetMember struct {
+	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
+	Member   string `json:"member" op:"required" ref:"member" help:"The member."`
+}
+
+// MemberGetter is a driver that has balancer_get_member.
+type MemberGetter interface {
+	BalancerGetMember(ctx context.Context, in BalancerGetMember) (Member, error)
+}
+
+// FindMember is balancer_get_member for a provider that has only the list.
+func FindMember(ctx context.Context, d MemberLister, in BalancerGetMember) (Member, error) {
+	for m, err := range d.BalancerListMembers(ctx, BalancerListMembers{Balancer: in.Balancer}) {
+		if err != nil || m.ID == in.Member {
+			return m, err
+		}
+	}
+	return Member{}, op.Errorf(op.NotFound, "the balancer %s has no member %q", in.Balancer, in.Member)
+}
+
+// BalancerUpdateMember is what balancer_update_member takes.
+type BalancerUpdateMember struct {
+	Balancer string    `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
+	Member   string    `json:"member" op:"required" ref:"member" help:"The member."`
+	Weight   int       `json:"weight,omitzero" help:"The share it shall have with weighted algorithms."`
+	State    Condition `json:"state,omitzero" help:"enabled gives it work; draining no new work, while it goes on with what it has; disabled none."`
+}
+
+// MemberUpdater is a driver that has balancer_update_member.
+type MemberUpdater interface {
+	BalancerUpdateMember(ctx context.Context, in BalancerUpdateMember) error
 }
 
 // BalancerDetachMember is what balancer_detach_member takes.

@@ -53,6 +53,10 @@ type Op struct {
 	// that it handles needs, so that no time limit for a call applies.
 	Lasting bool
 
+	// Spent is the type of what it uses up, where what it creates takes the place of
+	// that: an upload that is completed is no upload any more.
+	Spent string
+
 	iface, in, out reflect.Type // out is nil for ShapeDo
 	judge          func(r *Request) Effect
 	invoke         func(ctx context.Context, r *Request) (any, error)
@@ -142,6 +146,12 @@ func (o *Op) Repeatable() *Op {
 // Unhurried marks a row as [Op.Lasting]. Rows with a stream are so by themselves.
 func (o *Op) Unhurried() *Op {
 	o.Lasting = true
+	return o
+}
+
+// Spends says what is used up: see [Op.Spent].
+func (o *Op) Spends(typ string) *Op {
+	o.Spent = typ
 	return o
 }
 

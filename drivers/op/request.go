@@ -120,3 +120,28 @@ func TakeRetry(ctx context.Context) bool {
 	b, ok := ctx.Value(budgetKey{}).(*atomic.Int64)
 	return ok && b.Add(-1) >= 0
 }
+
+type noticeKey struct{}
+
+// NoticeRetries has f told of every error after which something that is called
+// with ctx is tried again: for who sends many requests, and should send fewer when
+// the provider asks for it. f is called from many goroutines.
+func NoticeRetries(ctx context.Context, f func(err error)) context.Context {
+	return context.WithValue(ctx, noticeKey{}, f)
+}
+
+// Retrying tells whoever asked by [NoticeRetries] that err is being retried.
+func Retrying(ctx context.Context, err error) {
+	if f, ok := ctx.Value(noticeKey{}).(func(error)); ok {
+		f(err)
+	}
+}
+
+type bulkKey struct{}
+
+// InBulk marks what is called with ctx as parts of one thing that is done with a
+// mass of others: nobody wants to be told of each.
+func InBulk(ctx context.Context) context.Context { return context.WithValue(ctx, bulkKey{}, true) }
+
+// IsBulk reports whether [InBulk] has marked ctx.
+func IsBulk(ctx context.Context) bool { return ctx.Value(bulkKey{}) != nil }

@@ -113,6 +113,21 @@ func (t *Type) Field(name string) *Field { return t.byName[name] }
 // ID returns the field that identifies a value of the type, or nil.
 func (t *Type) ID() *Field { return t.id }
 
+// Waitable names the fields that a value can be waited for by: its state, and the
+// other enumerations that it has. There are none without a state.
+func (t *Type) Waitable() []string {
+	if t.Field("state") == nil {
+		return nil
+	}
+	names := []string{"state"}
+	for _, f := range t.Fields {
+		if f.Enum != nil && f.Go.Kind() == reflect.String && f.Name != "state" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // Rest returns the field that takes the arguments of other names, or nil.
 func (t *Type) Rest() *Field { return t.rest }
 

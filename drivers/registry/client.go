@@ -325,3 +325,22 @@ func next(h http.Header) string {
 	}
 	return u.Query().Get("last")
 }
+
+// Parts takes the name of an image in the own registry apart; either tag or
+// digest is empty.
+func (c *Client) Parts(image string) (repository, tag, digest string, err error) {
+	ref, err := c.reference(image)
+	if err != nil {
+		return "", "", "", err
+	}
+	if host := ref.Context().RegistryStr(); host != c.home {
+		return "", "", "", op.Errorf(op.InvalidArgument, "%s is in %s, not in the connection's own registry %s", image, host, c.home)
+	}
+	switch r := ref.(type) {
+	case name.Digest:
+		digest = r.DigestStr()
+	case name.Tag:
+		tag = r.TagStr()
+	}
+	return ref.Context().RepositoryStr(), tag, digest, nil
+}

@@ -152,7 +152,11 @@ func checkDeploy(in container.DeployContainer) error {
 }
 
 func (d containerDriver) DeployContainer(ctx context.Context, in container.DeployContainer) (container.Container, error) {
-	return create(ctx, d.driver, "deploy_container", in, func(tx *txn, now time.Time) (string, error) {
+	wanted, release, err := d.live.reserve(in.Ports)
+	if err != nil {
+		return container.Container{}, err
+	}
+	out, err := create(ctx, d.driver, "deploy_container", in, func(tx *txn, now time.Time) (string, error) {
 		if err := checkDeploy(in); err != nil {
 			return "", err
 		}
@@ -177,7 +181,7 @@ func (d containerDriver) DeployContainer(ctx context.Context, in container.Deplo
 		if err := take(tx, "containers", 1, d.config.MaxContainers); err != nil {
 			return "", err
 		}
-		ports, err := publish(tx, in.Ports)
+		ports, err := publish(tx, wanted)
 		if err != nil {
 			return "", err
 		}
@@ -196,6 +200,8 @@ func (d containerDriver) DeployContainer(ctx context.Context, in container.Deplo
 		containers.put(tx, c.ID, c.starting(container.Pending, d.soon(now)))
 		return c.ID, nil
 	}, d.showContainer)
+	release(out.Ports)
+	return out, err
 }
 
 // publish gives every port one outside: the one that is wanted, or a free one.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -96,7 +97,7 @@ func membersOf(tx *txn, balancer string) iter.Seq2[string, memberRecord] {
 func (d lbDriver) ListBalancers(ctx context.Context, in lb.ListBalancers) iter.Seq2[lb.Balancer, error] {
 	return list(ctx, d.driver, balancers, func(tx *txn, now time.Time, b balancerRecord) (lb.Balancer, bool) {
 		b = b.settled(now)
-		return b.show(), is(in.Name, b.Name) && is(in.State, b.State) && tagged(b.Tags, in.Tags)
+		return d.shown(b), is(in.Name, b.Name) && is(in.State, b.State) && tagged(b.Tags, in.Tags)
 	})
 }
 
@@ -106,7 +107,21 @@ func (d lbDriver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb.Balanc
 
 func (d lbDriver) showBalancer(tx *txn, now time.Time, id string) (lb.Balancer, error) {
 	b, err := d.balancer(tx, now, id)
-	return b.show(), err
+	return d.shown(b), err
+}
+
+// shown is the balancer, where it really listens if it does.
+func (d lbDriver) shown(b balancerRecord) lb.Balancer {
+	out := b.show()
+	d.live.showBalancer(&out)
+	return out
+}
+
+// shownMember is the member, with what the check found if there is one.
+func (d lbDriver) shownMember(tx *txn, now time.Time, m memberRecord) lb.Member {
+	out := m.show(tx, now)
+	d.live.showMember(&out)
+	return out
 }
 
 // protocols and algorithms are what balancers can do here.
@@ -115,16 +130,26 @@ var (
 	algorithms = [...]lb.Algorithm{lb.RoundRobin, lb.LeastConnections, lb.Random, lb.SourceHash, lb.WeightedRoundRobin, lb.WeightedLeastConnections}
 )
 
+// protocols are what balancers can speak: those that really listen know no udp.
+func (d lbDriver) protocols() []lb.Protocol {
+	if d.live != nil {
+		return protocols[:4]
+	}
+	return protocols[:]
+}
+
 // check reports what is wrong with a balancer as it is to be.
 func (d lbDriver) check(tx *txn, b lb.Balancer) error {
 	encrypted := b.Protocol == lb.HTTPS || b.Protocol == lb.TLS
 	switch {
 	case b.Port < 1 || b.Port > 65535:
 		return invalid("port is from 1 to 65535, not %d", b.Port)
-	case !slices.Contains(protocols[:], b.Protocol):
+	case !slices.Contains(d.protocols(), b.Protocol):
 		return invalid("protocol: balancers here do not speak %q", b.Protocol)
 	case !slices.Contains(algorithms[:], b.Algorithm):
 		return invalid("algorithm: balancers here do not have %q: see list_supported_algorithms", b.Algorithm)
+	case b.DrainTimeout < 1 || b.DrainTimeout > 3600:
+		return invalid("drain_timeout is from 1 second to an hour, not %d seconds", b.DrainTimeout)
 	case encrypted && b.Certificate == "":
 		return invalid("certificate: protocol %s needs one", b.Protocol)
 	}
@@ -147,6 +172,9 @@ func (d lbDriver) check(tx *txn, b lb.Balancer) error {
 	}
 	return nil
 }
+
+// usualDrain is the drain_timeout of a balancer that was given none.
+const usualDrain = 300
 
 // usualCheck is the health check of a balancer that was given none.
 func usualCheck(p lb.Protocol) *lb.HealthCheck {
@@ -177,7 +205,7 @@ func (d lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.
 			}
 		}
 		b := balancerRecord{Balancer: lb.Balancer{Name: in.Name, State: lb.Pending, Port: in.Port, Protocol: in.Protocol, Algorithm: in.Algorithm,
-			HealthCheck: in.HealthCheck, Certificate: in.Certificate, Location: location, Tags: maps.Clone(in.Tags), CreatedAt: now},
+			HealthCheck: in.HealthCheck, Certificate: in.Certificate, DrainTimeout: cmp.Or(in.DrainTimeout, usualDrain), Location: location, Tags: maps.Clone(in.Tags), CreatedAt: now},
 			transition: transition[lb.State]{lb.Running, now.Add(d.boot)}}
 		if b.HealthCheck == nil {
 			b.HealthCheck = usualCheck(b.Protocol)
@@ -213,6 +241,7 @@ func (d lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) erro
 		replace(&b.Protocol, in.Protocol)
 		replace(&b.Algorithm, in.Algorithm)
 		replace(&b.Certificate, in.Certificate)
+		replace(&b.DrainTimeout, in.DrainTimeout)
 		replace(&b.HealthCheck, in.HealthCheck)
 		if err := d.check(tx, b.Balancer); err != nil {
 			return err
@@ -265,7 +294,7 @@ func (d lbDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMem
 						next = key
 						return nil
 					default:
-						items = append(items, m.show(tx, now))
+						items = append(items, d.shownMember(tx, now, m))
 					}
 				}
 				return nil
@@ -284,11 +313,12 @@ func (d lbDriver) attach(tx *txn, now time.Time, b balancerRecord, in lb.NewMemb
 	if m.Weight == 0 {
 		m.Weight = 1
 	}
+	if err := checkWeight(m.Weight); err != nil {
+		return "", err
+	}
 	switch {
 	case m.Port < 1 || m.Port > 65535:
 		return "", invalid("port is from 1 to 65535, not %d", m.Port)
-	case m.Weight < 1 || m.Weight > 256:
-		return "", invalid("weight is from 1 to 256, not %d", m.Weight)
 	case (in.Node == "") == (in.IP == ""):
 		return "", invalid("a member is a node or an ip: give one of the two")
 	}
@@ -304,13 +334,20 @@ func (d lbDriver) attach(tx *txn, now time.Time, b balancerRecord, in lb.NewMemb
 		return "", invalid("ip: %q is not an address", in.IP)
 	}
 	for _, other := range membersOf(tx, b.ID) {
-		if other.IP == m.IP && other.Port == m.Port && other.State != lb.Draining {
+		if other.IP == m.IP && other.Port == m.Port && other.Gone.IsZero() {
 			return "", op.Errorf(op.AlreadyExists, "balancer %s has the member %s on port %d already: %s", b.ID, m.IP, m.Port, other.ID)
 		}
 	}
 	m.ID = nextID(tx, "member")
 	members.put(tx, memberKey(b.ID, m.ID), m)
 	return m.ID, nil
+}
+
+func checkWeight(weight int) error {
+	if weight < 1 || weight > 256 {
+		return invalid("weight is from 1 to 256, not %d", weight)
+	}
+	return nil
 }
 
 // attachMember answers a request that adds a member.
@@ -321,10 +358,7 @@ func (d lbDriver) attachMember(ctx context.Context, name string, in any, balance
 			return "", err
 		}
 		return d.attach(tx, now, b, m)
-	}, func(tx *txn, now time.Time, id string) (lb.Member, error) {
-		m, err := d.member(tx, now, balancer, id)
-		return m.show(tx, now), err
-	})
+	}, func(tx *txn, now time.Time, id string) (lb.Member, error) { return d.showMember(tx, now, balancer, id) })
 }
 
 func (d lbDriver) member(tx *txn, now time.Time, balancer, id string) (memberRecord, error) {
@@ -335,6 +369,15 @@ func (d lbDriver) member(tx *txn, now time.Time, balancer, id string) (memberRec
 	return m, nil
 }
 
+func (d lbDriver) showMember(tx *txn, now time.Time, balancer, id string) (lb.Member, error) {
+	m, err := d.member(tx, now, balancer, id)
+	return d.shownMember(tx, now, m), err
+}
+
+func (d lbDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
+	return read(ctx, d.driver, func(tx *txn, now time.Time) (lb.Member, error) { return d.showMember(tx, now, in.Balancer, in.Member) })
+}
+
 func (d lbDriver) BalancerAttachMember(ctx context.Context, in lb.BalancerAttachMember) (lb.Member, error) {
 	return d.attachMember(ctx, "balancer_attach_member", in, in.Balancer, lb.NewMember{IP: in.IP, Port: in.Port, Weight: in.Weight})
 }
@@ -343,18 +386,41 @@ func (d lbDriver) BalancerAttachComputeNode(ctx context.Context, in lb.BalancerA
 	return d.attachMember(ctx, "balancer_attach_compute_node", in, in.Balancer, lb.NewMember{Node: in.Node, Port: in.Port, Weight: in.Weight})
 }
 
-// BalancerDetachMember lets the member drain: it gets no more work, and is
-// gone a little later.
-func (d lbDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetachMember) error {
-	return change(ctx, d.driver, "balancer_detach_member", in, func(tx *txn, now time.Time) error {
+func (d lbDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateMember) error {
+	return change(ctx, d.driver, "balancer_update_member", in, func(tx *txn, now time.Time) error {
 		if _, err := d.balancer(tx, now, in.Balancer); err != nil {
 			return err
 		}
 		m, err := d.member(tx, now, in.Balancer, in.Member)
-		if err != nil || m.State == lb.Draining {
+		if err != nil {
 			return err
 		}
-		m.State, m.Gone = lb.Draining, d.soon(now)
+		if !m.Gone.IsZero() {
+			return op.Errorf(op.Conflict, "the member %s is being detached", in.Member)
+		}
+		replace(&m.Weight, in.Weight)
+		replace(&m.State, in.State)
+		if err := checkWeight(m.Weight); err != nil {
+			return err
+		}
+		members.put(tx, memberKey(in.Balancer, in.Member), m)
+		return nil
+	})
+}
+
+// BalancerDetachMember lets the member drain: it gets no more work, and is
+// gone a little later.
+func (d lbDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetachMember) error {
+	return change(ctx, d.driver, "balancer_detach_member", in, func(tx *txn, now time.Time) error {
+		b, err := d.balancer(tx, now, in.Balancer)
+		if err != nil {
+			return err
+		}
+		m, err := d.member(tx, now, in.Balancer, in.Member)
+		if err != nil || !m.Gone.IsZero() {
+			return err
+		}
+		m.State, m.Gone = lb.Draining, d.live.drain(b.Balancer, d.soon(now), now)
 		key := memberKey(in.Balancer, in.Member)
 		members.put(tx, key, m)
 		expire(tx, m.Gone, string(members), key)
@@ -364,7 +430,7 @@ func (d lbDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetach
 
 func (d lbDriver) ListProtocols(ctx context.Context, in lb.ListProtocols) iter.Seq2[lb.ProtocolInfo, error] {
 	var all []lb.ProtocolInfo
-	for _, p := range protocols {
+	for _, p := range d.protocols() {
 		all = append(all, lb.ProtocolInfo{Name: p})
 	}
 	return listed(ctx, d.driver, all)

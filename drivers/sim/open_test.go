@@ -23,5 +23,6 @@ func open(t testing.TB, ps []*drivers.Provider, family *op.Family, config map[st
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -25,6 +25,7 @@ package sim
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ type Config struct {
 	BootTime       string `json:"boot_time,omitzero" default:"200ms" help:"How long a node or a balancer takes to start; smaller things take a quarter, clusters twice as long. \"0s\" is at once."`
 	KeepTerminated string `json:"keep_terminated,omitzero" default:"1m" help:"How long a terminated node can still be seen."`
 	PageSize       int    `json:"page_size,omitzero" default:"100" help:"How many items a page of a list has at most."`
+
+	Listen bool     `json:"listen,omitzero" help:"Of lb and container: balancers really listen, on this machine's loopback, and hand what comes to their members; containers with ports answer HTTP there. It ends with the connection."`
+	Reach  []string `json:"reach,omitzero" help:"With listen, networks whose addresses balancers may connect to besides this machine's own: [\"172.17.0.0/16\"]."`
 
 	Latency      string  `json:"latency,omitzero" default:"0s" help:"How long every request takes."`
 	ErrorRate    float64 `json:"error_rate,omitzero" help:"The share of requests, 0 to 1, that end in an error of kind unavailable; half of them have had their effect."`
@@ -93,8 +97,12 @@ const (
 	storageDoc = doc + "\n\nObjects are real, and every block of a body is verified when it is read. " +
 		"Their URLs, presigned ones too, are of the scheme `sim` and lead nowhere: no server runs."
 	lbDoc = doc + "\n\nA member that is a node is healthy while the node runs, any other always; nothing listens at a balancer's address. " +
-		"The first verdict comes after a quarter of `boot_time`, whatever the check's interval."
-	containerDoc = doc + "\n\nImages come from a small registry of its own: see `list_repositories`. Nothing really runs. " +
+		"The first verdict comes after a quarter of `boot_time`, whatever the check's interval.\n\n" +
+		"With `listen = true` **balancers really balance**: http, https, tcp and tls, on loopback, with all algorithms, health checks and draining, as long as the connection is open. " +
+		"A balancer listens on its port at an address of its own where the system lets it, else on another port of 127.0.0.1: `address` and `port` say where, and `extra[\"url\"]`. " +
+		"The certificate of https and tls is made on the spot, and is in `extra[\"certificate_pem\"]`. A member is a loopback address with a port, or an address or a published port of a container of this cloud, or a node, which " +
+		"answers HTTP with its name; nothing else is connected to, but what `reach` allows, and so it counts as unhealthy. The first check is at once, and its verdict is the first; after that the thresholds hold."
+	containerDoc = doc + "\n\nImages come from a small registry of its own: see `list_repositories`. Nothing really runs; with `listen = true`, a service with `ports` answers HTTP on 127.0.0.1 with its name, on the host port. " +
 		"Of `echo`, `env`, `sleep`, `exit`, `sh -c` and a few other commands it is told what they would write and how they would end; any other program of a container is a service that writes a line now and then."
 )
 
@@ -106,6 +114,11 @@ func newProvider[D any](w *worlds, family *op.Family, doc string, make func(driv
 		d, err := w.driver(ctx, c)
 		if err != nil {
 			return *new(D), err
+		}
+		if family == lb.Family || family == container.Family {
+			if err := d.listen(c); err != nil {
+				return *new(D), err
+			}
 		}
 		return make(d), nil
 	})
@@ -154,6 +167,32 @@ func (w *worlds) driver(ctx context.Context, c Config) (driver, error) {
 	d.faults = newFaults(latency, c.ErrorRate, c.ThrottleRate, c.Seed)
 	d.world, err = w.world(ctx, c)
 	return d, err
+}
+
+// listen lets what is in the world run, if that is asked for.
+func (d *driver) listen(c Config) error {
+	if !c.Listen {
+		return nil
+	}
+	var reach []netip.Prefix
+	for _, text := range c.Reach {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return op.Errorf(op.InvalidArgument, "reach: %q is no network like \"172.17.0.0/16\"", text)
+		}
+		reach = append(reach, network)
+	}
+	if !canListen {
+		return op.Errorf(op.Unsupported, "listen: nothing can listen from WebAssembly")
+	}
+	d.live = d.world.enter(reach)
+	return nil
+}
+
+// Close ends what runs because of the connection.
+func (d driver) Close() error {
+	d.live.leave()
+	return nil
 }
 
 func (w *worlds) world(ctx context.Context, c Config) (*world, error) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -17,6 +18,9 @@ import (
 type world struct {
 	store store
 	now   func() time.Time
+
+	living sync.Mutex
+	live   *live // nil while no connection has listen
 }
 
 // The tables that are no family's own.
@@ -136,14 +140,19 @@ type driver struct {
 	world      *world
 	faults     *faults
 	boot, keep time.Duration
+	live       *live // nil unless the connection has listen
 }
 
 // HonoursToken makes every operation that changes something happen once for a
 // token: the answer of the first time is given again. See [op.Idempotent].
 func (driver) HonoursToken(o *op.Op) bool { return o.Effect != op.Reads }
 
-// request makes a request of f. Its error says which request it was.
+// request makes a request of f. Its error says which request it was. What really
+// runs is settled before, so that the answer is about it, and after, so that what
+// was changed is so when the answer comes.
 func (d driver) request(ctx context.Context, f func() error) error {
+	d.live.settle(ctx)
+	defer d.live.settle(ctx)
 	return d.requestThat(ctx, d.faults.next(), f)
 }
 

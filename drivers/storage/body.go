@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash"
 	"hash/crc32"
 	"io"
 
@@ -23,20 +24,23 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // SumBody is for drivers whose provider wants a body's length and checksum before
 // the body. One that can be sought in is read to its end and taken back; any other
 // is held in memory. A body that is not of the size that was said (nil: any), or
-// longer than limit, is an invalid_argument error.
-func SumBody(ctx context.Context, body io.Reader, size *int64, limit int64) (SummedBody, error) {
+// longer than limit, is an invalid_argument error. also are further sums to make.
+func SumBody(ctx context.Context, body io.Reader, size *int64, limit int64, also ...hash.Hash) (SummedBody, error) {
 	most := limit
 	if size != nil {
 		most = min(most, *size)
 	}
 	flowing := &flowing{ctx, io.LimitReader(body, most+1)}
+	sum := crc32.New(castagnoli)
+	sums := []io.Writer{sum}
+	for _, h := range also {
+		sums = append(sums, h)
+	}
 	var b SummedBody
 	var err error
 	if seeker, start, ok := seekable(body); ok {
 		b.ReadSeeker = seeker
-		sum := crc32.New(castagnoli)
-		b.Size, err = io.CopyBuffer(struct{ io.Writer }{sum}, flowing, make([]byte, max(512, min(most+1, 128<<10))))
-		b.CRC32C = sum.Sum32()
+		b.Size, err = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(sums...)}, flowing, make([]byte, max(512, min(most+1, 128<<10))))
 		if err == nil {
 			_, err = seeker.Seek(start, io.SeekStart)
 		}
@@ -46,9 +50,10 @@ func SumBody(ctx context.Context, body io.Reader, size *int64, limit int64) (Sum
 			held.Grow(int(most) + bytes.MinRead)
 		}
 		b.Size, err = held.ReadFrom(flowing)
-		b.CRC32C = crc32.Checksum(held.Bytes(), castagnoli)
+		io.MultiWriter(sums...).Write(held.Bytes()) // which never fails
 		b.ReadSeeker = bytes.NewReader(held.Bytes())
 	}
+	b.CRC32C = sum.Sum32()
 	switch {
 	case err != nil:
 		if _, ok := errors.AsType[*op.Error](err); ok || ctx.Err() != nil {

@@ -44,9 +44,9 @@ var Family = op.NewFamily("storage", "Storage",
 		op.Call("update_object", ObjectUpdater.UpdateObject, op.Changes, "Replace an object's metadata and content type, keeping its body.").On("object", "update").Repeatable(),
 
 		op.Call("create_multipart_upload", UploadCreator.CreateMultipartUpload, op.Creates, "Begin an object that is written in parts. Nothing of it can be read before it is completed, and what has come of it waits until it is completed or aborted.").On("bucket", "create_multipart_upload"),
-		op.Call("upload_part", PartUploader.UploadPart, op.Creates, "Write one part of an upload, in any order and many at a time. One of that number that is there already is replaced.").On("upload", "upload_part").Repeatable(),
+		op.Call("upload_part", PartUploader.UploadPart, op.Changes, "Write one part of an upload, in any order and many at a time. One of that number that is there already is replaced.").On("upload", "upload_part").Repeatable(),
 		op.List("list_parts", PartLister.ListParts, "List the parts of an upload that are there, by number.").On("upload", "list_parts"),
-		op.Call("complete_multipart_upload", UploadCompleter.CompleteMultipartUpload, op.Creates, "Make the object of the parts given. One that is there already is replaced. The upload is gone then.").On("upload", "complete").Unhurried(),
+		op.Call("complete_multipart_upload", UploadCompleter.CompleteMultipartUpload, op.Creates, "Make the object of the parts given. One that is there already is replaced. The upload is gone then.").On("upload", "complete").Unhurried().Spends("upload"),
 		op.Do("abort_multipart_upload", UploadAborter.AbortMultipartUpload, op.Deletes, "Give an upload up and delete its parts.").On("upload", "abort"),
 		op.List("list_multipart_uploads", UploadLister.ListMultipartUploads, "List the uploads of a bucket that are neither completed nor aborted, in no particular order.").On("bucket", "list_multipart_uploads"),
 	}, native.Rows()...))

@@ -132,3 +132,24 @@ func run(dir string, env []string, name string, args ...string) error {
 	}
 	return nil
 }
+
+// apt installs Debian's packages, unless the program that is wanted of them is
+// there already. It wants root.
+func apt(home, program string, packages ...string) error {
+	if _, err := exec.LookPath(program); err == nil {
+		return nil
+	}
+	env := []string{"DEBIAN_FRONTEND=noninteractive"}
+	install := append([]string{"-o", "DPkg::Lock::Timeout=900", "install", "-y", "-qq", "--no-install-recommends"}, packages...)
+	err := run(home, env, "apt-get", install...)
+	if err != nil { // the lists may be old, or not there yet
+		if err := run(home, env, "apt-get", "-o", "DPkg::Lock::Timeout=900", "update", "-qq"); err != nil {
+			return err
+		}
+		err = run(home, env, "apt-get", install...)
+	}
+	if err != nil {
+		return fmt.Errorf("apt-get install %s, which wants root: %w", strings.Join(packages, " "), err)
+	}
+	return nil
+}

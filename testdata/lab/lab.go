@@ -49,7 +49,7 @@ import (
 )
 
 // servers are the ones that can be installed.
-var servers = []*server{distribution, dockerd, fakeGCS, kubernetes, moto, sshd, versity}
+var servers = []*server{azurite, ceph, distribution, dockerd, fakeGCS, kubernetes, minio, moto, sshd, swift, versity}
 
 // A server is a program that tests talk to.
 type server struct {

@@ -21,7 +21,9 @@ import (
 // and come whole: images, instance types, volumes. S3 does not compare checksums
 // that it is sent. A mistake that moto does not expect, such as an unknown
 // region, filter or page token, is answered with status 500 and a web page.
-// It is told to refuse images, sizes and key pairs that do not exist.
+// It is told to refuse images, sizes and key pairs that do not exist. Of a new
+// service of ECS one task runs, however many it is to have; lists of ECS and ECR
+// come whole, and ECR's registry is none: it speaks no registry protocol.
 func Moto(t testing.TB) string {
 	t.Helper()
 	return "http://" + moto.start(t).addr
@@ -49,7 +51,8 @@ var moto = &server{
 		cmd.Env = append(os.Environ(),
 			"MOTO_ENABLE_AMI_VALIDATION=true",
 			"MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION=true",
-			"MOTO_ENABLE_KEYPAIR_VALIDATION=true")
+			"MOTO_ENABLE_KEYPAIR_VALIDATION=true",
+			"MOTO_ECS_SERVICE_RUNNING=1")
 		return cmd
 	},
 

@@ -162,6 +162,9 @@ func (d *lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb
 	if err := none(in.Tags, "load balancers"); err != nil {
 		return lb.Balancer{}, err
 	}
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return lb.Balancer{}, err
+	}
 	region := d.region(in.Location)
 	switch {
 	case in.Algorithm != lb.RoundRobin:
@@ -266,7 +269,17 @@ func (d *lbDriver) put(ctx context.Context, b balancer, changes map[string]any) 
 	return gone(d.do(ctx, http.MethodPut, path("load_balancers", b.ID), nil, whole, nil), "balancer", b.ID)
 }
 
+func checkDrain(seconds int) error {
+	if seconds != 0 {
+		return op.Errorf(op.InvalidArgument, "drain_timeout: DigitalOcean has none")
+	}
+	return nil
+}
+
 func (d *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) error {
+	if err := checkDrain(in.DrainTimeout); err != nil {
+		return err
+	}
 	b, err := d.balancer(ctx, in.Balancer)
 	if err != nil {
 		return err
@@ -325,6 +338,10 @@ func (d *lbDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMe
 			}
 		}
 	}
+}
+
+func (d *lbDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
+	return lb.FindMember(ctx, d, in)
 }
 
 func (b balancer) member(id int) lb.Member {

@@ -37,8 +37,11 @@ func Providers(transport http.RoundTripper) []*drivers.Provider {
 				return &computeDriver{client}, err
 			}),
 		drivers.New(drivers.Info{Name: "digitalocean", Family: lb.Family, Title: "DigitalOcean", Website: website, Doc: lbDoc,
-			Extras:  map[string]any{"create_balancer": balancerExtra{}},
-			Missing: map[string]string{"balancer_attach_member": "a load balancer's members are droplets: use balancer_attach_compute_node"}},
+			Extras: map[string]any{"create_balancer": balancerExtra{}},
+			Missing: map[string]string{
+				"balancer_attach_member": "a load balancer's members are droplets: use balancer_attach_compute_node",
+				"balancer_update_member": "a member has neither a weight nor a switch: detach it",
+			}},
 			func(_ context.Context, c Config) (*lbDriver, error) {
 				client, err := newClient(c, transport)
 				return &lbDriver{client}, err

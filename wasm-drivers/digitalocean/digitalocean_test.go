@@ -57,6 +57,7 @@ func TestConformance(t *testing.T) {
 			providers := build()
 			config := map[string]any{"endpoint": newDouble(t), "region": "fra1"}
 			const noTags = "DigitalOcean has no tags for it"
+			const noDrain = "a load balancer has no such setting"
 			const noDescription = "the API's reference gives it no description"
 			h := drivertest.Harness{SmallPages: map[string]any{"page_size": 4}, PageSize: 4, PlainTags: true,
 				Lacks: map[string]string{
@@ -64,7 +65,8 @@ func TestConformance(t *testing.T) {
 					"allocate_address.tags": noTags, "list_addresses.tags": noTags, "create_balancer.tags": noTags, "list_balancers.tags": noTags,
 					"create_security_group.description": noDescription, "create_image.description": noDescription, "create_volume_snapshot.description": noDescription,
 					"node.key_pair": "the API does not tell a droplet's keys", "volume.snapshot": "the API does not tell what a volume was made from",
-					"list_security_groups.network": "a firewall belongs to no network",
+					"list_security_groups.network":  "a firewall belongs to no network",
+					"create_balancer.drain_timeout": noDrain, "update_balancer.drain_timeout": noDrain,
 				}}
 			h.Deviations = map[string]string{
 				"security_groups/rule_all":        "a rule is for tcp, udp or icmp",

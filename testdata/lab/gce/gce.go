@@ -9,8 +9,8 @@
 //
 // What happens then is this package's: a store of resources, operations that
 // are PENDING, then RUNNING, then DONE, labels and metadata with fingerprints,
-// and of the instances, disks, networks, firewalls, addresses, images and
-// snapshots as much as the documentation says and a driver can notice.
+// and of the instances, disks, networks, firewalls, addresses, images,
+// snapshots and load balancers as much as the documentation says and a driver can notice.
 //
 // Operations go one step with each request that arrives, so that nothing
 // depends on time: who asks for an operation sees it run first, and done next.
@@ -50,7 +50,8 @@ type Server struct {
 	d *discovery
 
 	mu       sync.Mutex
-	docs     map[string]map[string]any // resources by path: "projects/p/zones/z/disks/d"
+	docs     map[string]map[string]any   // resources by path: "projects/p/zones/z/disks/d"
+	members  map[string][]map[string]any // of groups, by their paths
 	running  []*operation
 	begun    map[string]*operation // by request id
 	lastID   uint64
@@ -66,7 +67,7 @@ type Server struct {
 // Start starts a server, which ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, d: readDiscovery(t, "compute/v1/compute-api.json"), docs: map[string]map[string]any{}, begun: map[string]*operation{}, requests: map[string]int{}, failures: map[string]Failure{}}
+	s := &Server{t: t, d: readDiscovery(t, "compute/v1/compute-api.json"), docs: map[string]map[string]any{}, members: map[string][]map[string]any{}, begun: map[string]*operation{}, requests: map[string]int{}, failures: map[string]Failure{}}
 	s.furnish()
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
@@ -123,11 +124,14 @@ func (s *Server) Refuse(r Refusal) {
 // A Failure is how an operation ends.
 type Failure struct{ Code, Message string }
 
-// Fail makes the operations that a method begins end so.
+// Fail makes the operations that a method begins end so; without a code, as they
+// would by themselves again.
 func (s *Server) Fail(method string, f Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failures[method] = f
+	if s.failures[method] = f; f.Code == "" {
+		delete(s.failures, method)
+	}
 }
 
 // Falter makes a share of the requests fail: some are refused with 429, some
@@ -339,6 +343,9 @@ func (s *Server) answer(c *call) (any, error) {
 		return nil, err
 	}
 	handle, ok := handlers[c.m.ID]
+	if !ok {
+		handle, ok = balancerMethods()[strings.TrimPrefix(c.m.ID, "compute.")]
+	}
 	if !ok {
 		handle, ok = general[c.m.ID[strings.LastIndexByte(c.m.ID, '.')+1:]]
 	}

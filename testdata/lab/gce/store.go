@@ -55,7 +55,10 @@ func (s *Server) put(path string, fields map[string]any) map[string]any {
 
 // kinds are the schemas of the resources in a collection.
 var kinds = map[string]string{"projects": "Project", "zones": "Zone", "regions": "Region", "machineTypes": "MachineType", "diskTypes": "DiskType", "instances": "Instance",
-	"disks": "Disk", "images": "Image", "snapshots": "Snapshot", "networks": "Network", "subnetworks": "Subnetwork", "firewalls": "Firewall", "addresses": "Address"}
+	"disks": "Disk", "images": "Image", "snapshots": "Snapshot", "networks": "Network", "subnetworks": "Subnetwork", "firewalls": "Firewall", "addresses": "Address",
+	"forwardingRules": "ForwardingRule", "backendServices": "BackendService", "healthChecks": "HealthCheck", "httpHealthChecks": "HttpHealthCheck", "urlMaps": "UrlMap",
+	"targetHttpProxies": "TargetHttpProxy", "targetHttpsProxies": "TargetHttpsProxy", "targetTcpProxies": "TargetTcpProxy", "targetSslProxies": "TargetSslProxy",
+	"targetPools": "TargetPool", "networkEndpointGroups": "NetworkEndpointGroup", "instanceGroups": "InstanceGroup", "sslCertificates": "SslCertificate"}
 
 // fingerprint is a hash of what can be changed only by who knows it.
 func fingerprint(v any) string {

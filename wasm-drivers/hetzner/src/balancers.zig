@@ -114,6 +114,7 @@ pub fn create_balancer(ctx: *Context, args: lb.CreateBalancer) !lb.Balancer {
     try services.checkPort(c, args.port);
     try services.checkProtocol(c, args.protocol, args.certificate);
     try checkAlgorithm(c, args.algorithm);
+    try checkDrain(c, args.drain_timeout);
 
     const networks = try c.numbers("network", args.networks);
     const destination = try targets.port(c, args.members, args.port);
@@ -143,6 +144,10 @@ pub fn create_balancer(ctx: *Context, args: lb.CreateBalancer) !lb.Balancer {
     return (try answer.get(LoadBalancer, "load_balancer")).shown(c, true);
 }
 
+fn checkDrain(c: Client, seconds: i64) !void {
+    if (seconds != 0) return c.ctx.fail(.invalid_argument, "drain_timeout: Hetzner has none", .{});
+}
+
 fn checkAlgorithm(c: Client, algorithm: lb.Algorithm) !void {
     switch (algorithm) {
         .round_robin, .least_connections => {},
@@ -164,6 +169,7 @@ pub fn update_balancer(ctx: *Context, args: lb.UpdateBalancer) !void {
     // All of it is looked at before any of it is done.
     if (args.port != 0) try services.checkPort(c, args.port);
     if (args.algorithm) |algorithm| try checkAlgorithm(c, algorithm);
+    try checkDrain(c, args.drain_timeout);
     const protocol = args.protocol orelse old.protocol;
     const certificate = if (args.certificate.len > 0)
         args.certificate

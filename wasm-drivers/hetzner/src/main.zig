@@ -150,6 +150,10 @@ const Balancers = struct {
         \\label. A certificate is the id of one of Hetzner's.
     ;
 
+    pub const missing = .{
+        .balancer_update_member = "a target has neither a weight nor a switch: detach it",
+    };
+
     pub const extras = .{
         .create_balancer = [_]cloudlark.Field{
             .{ .name = "type", .default = "lb11", .help = "The type of load balancer: how many connections, services and targets it can have." },
@@ -164,6 +168,7 @@ const Balancers = struct {
     pub const destroy_balancer = balancers.destroy_balancer;
 
     pub const balancer_list_members = targets.balancer_list_members;
+    pub const balancer_get_member = targets.balancer_get_member;
     pub const balancer_attach_member = targets.balancer_attach_member;
     pub const balancer_attach_compute_node = targets.balancer_attach_compute_node;
     pub const balancer_detach_member = targets.balancer_detach_member;

@@ -102,6 +102,19 @@ pub fn balancer_list_members(ctx: *Context, args: lb.BalancerListMembers) !cloud
     return .{ .items = list };
 }
 
+pub fn balancer_get_member(ctx: *Context, args: lb.BalancerGetMember) !lb.Member {
+    const c: Client = try .init(ctx);
+    const b = try balancers.get(c, args.balancer);
+    return (try find(c, b, args.member)).shown(c, b.id, services.first(b.services));
+}
+
+fn find(c: Client, b: balancers.LoadBalancer, id: []const u8) !Target {
+    for (b.targets) |t| {
+        if (std.mem.eql(u8, try t.id(c), id)) return t;
+    }
+    return c.ctx.fail(.not_found, "the balancer {d} has no member \"{s}\"", .{ b.id, id });
+}
+
 pub fn balancer_attach_member(ctx: *Context, args: lb.BalancerAttachMember) !lb.Member {
     return attach(ctx, args.balancer, .{ .ip = args.ip, .port = args.port, .weight = args.weight });
 }
@@ -141,10 +154,5 @@ fn attach(ctx: *Context, id: []const u8, m: lb.NewMember) !lb.Member {
 pub fn balancer_detach_member(ctx: *Context, args: lb.BalancerDetachMember) !void {
     const c: Client = try .init(ctx);
     const b = try balancers.get(c, args.balancer);
-    for (b.targets) |t| {
-        if (!std.mem.eql(u8, try t.id(c), args.member)) continue;
-        _ = try c.act("load_balancers", b.id, "remove_target", t.named());
-        return;
-    }
-    return ctx.fail(.not_found, "the balancer {s} has no member \"{s}\"", .{ args.balancer, args.member });
+    _ = try c.act("load_balancers", b.id, "remove_target", (try find(c, b, args.member)).named());
 }

@@ -66,6 +66,20 @@ impl Operation for BalancerAttachComputeNode {
     type Output = Member;
 }
 
+impl Operation for BalancerGetMember {
+    const FAMILY: &'static str = "lb";
+    const NAME: &'static str = "balancer_get_member";
+    const SHAPE: Shape = Shape::Call;
+    type Output = Member;
+}
+
+impl Operation for BalancerUpdateMember {
+    const FAMILY: &'static str = "lb";
+    const NAME: &'static str = "balancer_update_member";
+    const SHAPE: Shape = Shape::Do;
+    type Output = ();
+}
+
 impl Operation for BalancerDetachMember {
     const FAMILY: &'static str = "lb";
     const NAME: &'static str = "balancer_detach_member";
@@ -140,6 +154,8 @@ pub struct Balancer {
     pub health_check: Option<HealthCheck>,
     /// The provider's id of the TLS certificate, for https and tls.
     pub certificate: String,
+    /// How long a detached member may take to finish what it has; 0 if it is not waited for, or the provider does not say. In s.
+    pub drain_timeout: i64,
     /// The id of where it is; empty if it has no such place.
     pub location: String,
     /// Its labels.
@@ -183,6 +199,8 @@ pub struct CreateBalancer {
     pub health_check: Option<HealthCheck>,
     /// The provider's id of the TLS certificate, for https and tls.
     pub certificate: String,
+    /// How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given. In s.
+    pub drain_timeout: i64,
     /// Where; the connection's or the provider's choice if not given.
     pub location: String,
     /// The networks its members are in, where the provider asks.
@@ -220,6 +238,8 @@ pub struct UpdateBalancer {
     pub health_check: Option<HealthCheck>,
     /// The TLS certificate it shall have.
     pub certificate: String,
+    /// How long a detached member shall have to finish what it has. In s.
+    pub drain_timeout: i64,
 }
 
 /// Takes destroy_balancer. Destroy a balancer and all that was made for it. Its members live on.
@@ -292,7 +312,32 @@ pub struct BalancerAttachComputeNode {
     pub weight: i64,
 }
 
-/// Takes balancer_detach_member. Take a member out. Connections it has are seen through where the provider can.
+/// Takes balancer_get_member. Look a member up by its id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BalancerGetMember {
+    /// The balancer.
+    pub balancer: String,
+    /// The member.
+    pub member: String,
+}
+
+/// Takes balancer_update_member. Change a member's share of the work, or whether it gets any, and nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BalancerUpdateMember {
+    /// The balancer.
+    pub balancer: String,
+    /// The member.
+    pub member: String,
+    /// The share it shall have with weighted algorithms.
+    pub weight: i64,
+    /// enabled gives it work; draining no new work, while it goes on with what it has; disabled none.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wire::word")]
+    pub state: Option<Condition>,
+}
+
+/// Takes balancer_detach_member. Take a member out. It gets no new work at once; where the provider can, it has the balancer's drain_timeout to finish what it has, and is seen draining meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BalancerDetachMember {

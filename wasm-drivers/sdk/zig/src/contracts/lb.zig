@@ -25,7 +25,11 @@ pub const Op = enum {
     balancer_attach_member,
     /// Add a node of the same provider as a member.
     balancer_attach_compute_node,
-    /// Take a member out. Connections it has are seen through where the provider can.
+    /// Look a member up by its id.
+    balancer_get_member,
+    /// Change a member's share of the work, or whether it gets any, and nothing else.
+    balancer_update_member,
+    /// Take a member out. It gets no new work at once; where the provider can, it has the balancer's drain_timeout to finish what it has, and is seen draining meanwhile.
     balancer_detach_member,
     /// List the protocols that balancers can speak here.
     list_protocols,
@@ -47,6 +51,8 @@ pub const operations = [_]types.Operation{
     .{ .name = "balancer_list_members", .shape = .list, .In = BalancerListMembers, .Out = Member },
     .{ .name = "balancer_attach_member", .shape = .call, .In = BalancerAttachMember, .Out = Member },
     .{ .name = "balancer_attach_compute_node", .shape = .call, .In = BalancerAttachComputeNode, .Out = Member },
+    .{ .name = "balancer_get_member", .shape = .call, .In = BalancerGetMember, .Out = Member },
+    .{ .name = "balancer_update_member", .shape = .do, .In = BalancerUpdateMember, .Out = void },
     .{ .name = "balancer_detach_member", .shape = .do, .In = BalancerDetachMember, .Out = void },
     .{ .name = "list_protocols", .shape = .list, .In = ListProtocols, .Out = ProtocolInfo },
     .{ .name = "list_supported_algorithms", .shape = .list, .In = ListSupportedAlgorithms, .Out = AlgorithmInfo },
@@ -73,6 +79,8 @@ pub const Balancer = struct {
     health_check: ?HealthCheck = null,
     /// The provider's id of the TLS certificate, for https and tls.
     certificate: []const u8 = "",
+    /// How long a detached member may take to finish what it has; 0 if it is not waited for, or the provider does not say. In s.
+    drain_timeout: i64 = 0,
     /// The id of where it is; empty if it has no such place.
     location: []const u8 = "",
     /// Its labels.
@@ -115,6 +123,8 @@ pub const CreateBalancer = struct {
     health_check: ?HealthCheck = null,
     /// The provider's id of the TLS certificate, for https and tls.
     certificate: []const u8 = "",
+    /// How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given. In s.
+    drain_timeout: i64 = 0,
     /// Where; the connection's or the provider's choice if not given.
     location: []const u8 = "",
     /// The networks its members are in, where the provider asks.
@@ -143,6 +153,8 @@ pub const UpdateBalancer = struct {
     health_check: ?HealthCheck = null,
     /// The TLS certificate it shall have.
     certificate: []const u8 = "",
+    /// How long a detached member shall have to finish what it has. In s.
+    drain_timeout: i64 = 0,
 };
 
 /// What destroy_balancer takes.
@@ -200,6 +212,26 @@ pub const BalancerAttachComputeNode = struct {
     port: i64 = 0,
     /// Its share with weighted algorithms.
     weight: i64 = 1,
+};
+
+/// What balancer_get_member takes.
+pub const BalancerGetMember = struct {
+    /// The balancer.
+    balancer: []const u8,
+    /// The member.
+    member: []const u8,
+};
+
+/// What balancer_update_member takes.
+pub const BalancerUpdateMember = struct {
+    /// The balancer.
+    balancer: []const u8,
+    /// The member.
+    member: []const u8,
+    /// The share it shall have with weighted algorithms.
+    weight: i64 = 0,
+    /// enabled gives it work; draining no new work, while it goes on with what it has; disabled none.
+    state: ?Condition = null,
 };
 
 /// What balancer_detach_member takes.
