@@ -51,6 +51,7 @@ type Options struct {
 	Logger   *slog.Logger // log; discarded if nil
 	Progress func(Event)  // waits, for a person to watch; may be nil
 
+	Transfers   string // a folder for what is needed to resume uploads; without it they are begun anew
 	Grants      lib.Grants
 	KnownHosts  string // the file of machines' SSH host keys; without it, scripts must name a machine's key
 	Limits      Limits

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
 // A family is a contract's builtin: compute, storage, lb, container.
@@ -21,11 +22,19 @@ func (f family) Type() string          { return "family" }
 func (f family) Freeze()               {}
 func (f family) Truth() starlark.Bool  { return true }
 func (f family) Hash() (uint32, error) { return starlark.String(f.Name).Hash() }
-func (f family) AttrNames() []string   { return []string{"driver"} }
+func (f family) AttrNames() []string {
+	if f.Family == storage.Family {
+		return append([]string{"driver"}, movers[""]...)
+	}
+	return []string{"driver"}
+}
 
 func (f family) Attr(name string) (starlark.Value, error) {
 	if name == "driver" {
 		return starlark.NewBuiltin(f.Name+".driver", f.driver), nil
+	}
+	if f.Family == storage.Family && slices.Contains(movers[""], name) {
+		return starlark.NewBuiltin(f.Name+"."+name, between(name == "sync")), nil
 	}
 	hint := op.DidYouMean(name, f.AttrNames())
 	if slices.Contains(f.Ops.Names(), name) {

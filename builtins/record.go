@@ -100,6 +100,9 @@ func (r *record) Attr(name string) (starlark.Value, error) {
 		if name == "deploy" && r.deployable() {
 			return starlark.NewBuiltin("deploy", r.deploy), nil
 		}
+		if r.moves(name) {
+			return r.mover(name), nil
+		}
 	}
 	return nil, op.Errorf(op.InvalidArgument, "%s has no attribute %q%s", r.typ.Name, name, op.DidYouMean(name, r.AttrNames()))
 }
@@ -115,6 +118,11 @@ func (r *record) AttrNames() []string {
 		}
 		if r.deployable() {
 			names = append(names, "deploy")
+		}
+		for _, name := range movers[r.typ.Name] {
+			if r.moves(name) {
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)

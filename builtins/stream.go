@@ -32,7 +32,7 @@ type stream struct {
 type body struct {
 	io.Reader
 	close func() error
-	moved *transfer
+	moved *flow
 	err   error
 }
 
@@ -85,7 +85,7 @@ func (s *scope) stream(from io.Reader, name, what string) *stream {
 		}
 		return nil
 	})
-	st.buf = bufio.NewReader(&body{Reader: from, close: st.close, moved: s.transfer(what)})
+	st.buf = bufio.NewReader(&body{Reader: from, close: st.close, moved: s.flow(what)})
 	s.keep(st)
 	return st
 }

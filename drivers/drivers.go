@@ -134,6 +134,9 @@ type closing struct {
 	hooks []func()
 }
 
+// Same reports whether two are one connection, behind whatever interceptors.
+func (c *Conn) Same(other *Conn) bool { return c.closing == other.closing }
+
 // Driver returns the driver itself: to hand it to its own package, never to
 // call operations past the chain.
 func (c *Conn) Driver() any { return c.driver }

@@ -68,6 +68,7 @@ type Options struct {
 	Stdout     io.Writer           // print and table; nil discards. Concurrent runs write to it at once
 	Logger     *slog.Logger        // nil discards
 	KnownHosts string              // the file of machines' SSH host keys, in OpenSSH's form; without it, scripts must name a machine's key
+	Transfers  string              // a folder for what is needed to resume uploads that were interrupted; without it they are begun anew
 	Progress   func(Event)         // waits and transfers; may be nil, and is called from many goroutines
 }
 

@@ -91,6 +91,7 @@ func (r *run) options(s Script) builtins.Options {
 		Stdout: h.o.Stdout, Logger: h.o.Logger, Progress: h.o.Progress,
 		Grants:      lib.Grants{Env: h.grants.Env, Read: h.grants.Read, Write: h.grants.Write, HTTP: h.grants.HTTP, SSH: h.grants.SSH},
 		KnownHosts:  h.o.KnownHosts,
+		Transfers:   h.o.Transfers,
 		Limits:      builtins.Limits{Steps: h.limits.Steps, Parallel: h.limits.Parallel, Output: h.limits.Output, Memory: h.limits.Memory},
 		Predeclared: maps.Clone(h.o.Builtins),
 	}

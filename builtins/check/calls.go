@@ -18,8 +18,8 @@ func (c *checker) attribute(e *syntax.DotExpr, x value) value {
 	name := e.Name.Name
 	switch x := x.(type) {
 	case familyValue:
-		if name != "driver" {
-			hint := op.DidYouMean(name, []string{"driver"})
+		if name != "driver" && !slices.Contains(movers(x.f, ""), name) {
+			hint := op.DidYouMean(name, append(movers(x.f, ""), "driver"))
 			if _, err := x.f.Lookup(name); err == nil {
 				hint = fmt.Sprintf(": open a driver first, as in cloud = %s.driver(\"sim\")", x.f.Name)
 			}
@@ -101,13 +101,21 @@ func (x recordValue) deploys(name string) bool {
 	return name == "deploy" && x.f.Name == "compute" && x.t.Name == "node"
 }
 
+// movers are the names of what moves objects: methods of a type, or the family's own.
+func movers(f *op.Family, typ string) []string {
+	if f.Name != "storage" {
+		return nil
+	}
+	return map[string][]string{"": {"copy", "sync"}, "bucket": {"copy_to", "download", "sync", "upload"}, "object": {"copy_to", "download", "lines"}}[typ]
+}
+
 // method is the operation that is a record's method; nil for wait and deploy.
 func (x recordValue) method(name string) (*op.Op, bool) {
 	methods := x.f.Methods(x.t.Name)
 	if o := methods[name]; o != nil {
 		return o, true
 	}
-	return nil, x.deploys(name) || name == "wait" && methods["refresh"] != nil && x.t.Field("state") != nil
+	return nil, x.deploys(name) || slices.Contains(movers(x.f, x.t.Name), name) || name == "wait" && methods["refresh"] != nil && x.t.Field("state") != nil
 }
 
 // call checks a call and returns what it answers with.
@@ -189,7 +197,7 @@ func (c *checker) operation(dot *syntax.DotExpr, x value, args []argument, at sy
 			c.input(o, x.t, args, at)
 			return answer(x.f, x.p, o)
 		}
-		if ok && x.deploys(name) {
+		if ok && (x.deploys(name) || slices.Contains(movers(x.f, x.t.Name), name)) {
 			return nil
 		}
 		if ok {

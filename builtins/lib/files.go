@@ -79,6 +79,16 @@ func (g Grants) Folder(builtin, name string) (*os.Root, string, error) {
 	return r, filepath.ToSlash(rel), err
 }
 
+// Reading opens the folder that a path is in among those that may be read.
+func (g Grants) Reading(builtin, name string) (*os.Root, string, error) {
+	return root(builtin, name, g.Read, "read")
+}
+
+// Writing opens the folder that a path is in among those that may be written to.
+func (g Grants) Writing(builtin, name string) (*os.Root, string, error) {
+	return root(builtin, name, g.Write, "write")
+}
+
 func failed(builtin, name string, err error) error {
 	if e, ok := errors.AsType[*op.Error](err); ok {
 		return op.Errorf(e.Kind, "%s: %s: %s", builtin, name, e.Message)

@@ -67,6 +67,17 @@ class result:
     stderr: str
     took: Any
 
+class transfer_summary:
+    transferred: int
+    bytes: int
+    resumed: int
+    unchanged: int
+    deleted: int
+    failed: int
+    errors: list
+    seconds: float
+    dry_run: bool
+
 class ssh_session:
     name: str
     def run(self, command: Any, env: Optional[dict] = None, sudo: bool = False, timeout: Any = None, stdin: Any = None, check: bool = True, show: bool = False) -> result: ...
@@ -112,7 +123,12 @@ func (r *Reference) Stubs(w io.Writer) {
 		if f.Name == "compute" {
 			io.WriteString(w, "    def deploy_node(self, deploy: Any, keep: bool = False, **create_node: Any) -> Any: ...\n")
 		}
-		fmt.Fprintf(w, "\nclass %sfamily:\n    def driver(self, name: str, **config: Any) -> %sconnection: ...\n\n%s: %sfamily\n", prefix, prefix, f.Name, prefix)
+		fmt.Fprintf(w, "\nclass %sfamily:\n    def driver(self, name: str, **config: Any) -> %sconnection: ...\n", prefix, prefix)
+		if f.Name == "storage" {
+			fmt.Fprintf(w, "    def copy(self, source: Any, target: Any%s) -> transfer_summary: ...\n", moveOptions)
+			fmt.Fprintf(w, "    def sync(self, source: Any, target: Any%s%s) -> transfer_summary: ...\n", syncOptions, moveOptions)
+		}
+		fmt.Fprintf(w, "\n%s: %sfamily\n", f.Name, prefix)
 	}
 }
 
@@ -132,8 +148,32 @@ func (r *Reference) class(w io.Writer, f *op.Family, prefix string, t *op.Type) 
 		}
 		fmt.Fprintf(w, ") -> %s%s: ...\n", prefix, t.Name)
 	}
+	if f.Name == "storage" {
+		movers(w, t.Name)
+	}
 	if f.Name == "compute" && t.Name == "node" {
 		io.WriteString(w, "    def deploy(self, steps: Any, address: str = \"public\", show: bool = True, user: str = \"root\", key: Any = None, passphrase: Any = None, password: Any = None, agent: bool = False, port: int = 22, host_key: Any = None, timeout: Any = \"10m\", name: Optional[str] = None) -> list[result]: ...\n")
+	}
+}
+
+// What moves objects takes beside the places.
+const (
+	moveOptions = `, include: Optional[list] = None, exclude: Optional[list] = None, dry_run: bool = False, if_absent: bool = False, concurrency: int = 64, part_size: Any = None, content_type: str = "", metadata: Optional[dict] = None, storage_class: str = ""`
+	syncOptions = `, compare: str = "newer", delete: bool = False`
+)
+
+// movers writes the methods that move objects.
+func movers(w io.Writer, typ string) {
+	switch typ {
+	case "bucket":
+		fmt.Fprintf(w, "    def upload(self, path: str, prefix: str = \"\"%s) -> transfer_summary: ...\n", moveOptions)
+		fmt.Fprintf(w, "    def download(self, path: str, prefix: str = \"\"%s) -> transfer_summary: ...\n", moveOptions)
+		fmt.Fprintf(w, "    def sync(self, source: Any, prefix: str = \"\"%s%s) -> transfer_summary: ...\n", syncOptions, moveOptions)
+		fmt.Fprintf(w, "    def copy_to(self, target: Any, prefix: str = \"\"%s) -> transfer_summary: ...\n", moveOptions)
+	case "object":
+		io.WriteString(w, "    def lines(self) -> Any: ...\n")
+		fmt.Fprintf(w, "    def download(self, path: str%s) -> transfer_summary: ...\n", moveOptions)
+		fmt.Fprintf(w, "    def copy_to(self, target: Any%s) -> transfer_summary: ...\n", moveOptions)
 	}
 }
 

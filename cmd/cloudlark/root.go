@@ -140,6 +140,7 @@ func (a *app) host(dir string) (*host.Host, error) {
 		Policy: host.Policy{ReadOnly: a.flags.readOnly, Read: a.flags.allowRead, Write: a.flags.allowWrite,
 			Env: a.flags.allowEnv, HTTP: a.flags.allowHTTP, SSH: a.flags.allowSSH},
 		KnownHosts: stateFolder("known_hosts"),
+		Transfers:  stateFolder("transfers"),
 		Limits:     host.Limits{Time: a.flags.timeout, Steps: a.flags.maxSteps},
 		Stdout:     a.out,
 		Logger:     a.logger(),

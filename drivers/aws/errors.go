@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -39,7 +38,7 @@ func failed(err error) error {
 	status := 0
 	if r, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && r.Response != nil {
 		status = r.HTTPStatusCode()
-		e.RetryAfter = retryAfter(r.Response.Header.Get("Retry-After"))
+		e.RetryAfter = op.RetryAfter(r.Response.Header.Get("Retry-After"))
 		e.RequestID = r.Response.Header.Get("X-Amz-Request-Id")
 		if region := r.Response.Header.Get("X-Amz-Bucket-Region"); status == http.StatusMovedPermanently && region != "" {
 			e.Message = "the bucket is in the region " + region + ": open a connection with region = " + strconv.Quote(region)
@@ -62,17 +61,6 @@ func failed(err error) error {
 	}
 	e.Message = cmp.Or(e.Message, e.Code, http.StatusText(status), err.Error())
 	return e
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // codes are the kinds of errors by code, matched in order: the exceptions

@@ -66,6 +66,9 @@ type api struct {
 	rules    *armnetwork.SecurityRulesClient
 	members  *armnetwork.ApplicationSecurityGroupsClient
 
+	balancers *armnetwork.LoadBalancersClient
+	traffic   *armnetwork.LoadBalancerLoadBalancingRulesClient
+
 	places *armsubscriptions.Client
 }
 
@@ -158,6 +161,7 @@ func (m *manager) clients(subscription string) (*api, error) {
 		versions: c.NewGalleryImageVersionsClient(), keys: c.NewSSHPublicKeysClient(), skus: c.NewResourceSKUsClient(),
 		nics: n.NewInterfacesClient(), ips: n.NewPublicIPAddressesClient(), networks: n.NewVirtualNetworksClient(), subnets: n.NewSubnetsClient(),
 		groups: n.NewSecurityGroupsClient(), rules: n.NewSecurityRulesClient(), members: n.NewApplicationSecurityGroupsClient(),
+		balancers: n.NewLoadBalancersClient(), traffic: n.NewLoadBalancerLoadBalancingRulesClient(),
 		places: places}, nil
 }
 

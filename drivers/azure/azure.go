@@ -1,5 +1,5 @@
-// Package azure is the drivers for Microsoft Azure: "azure", of the compute
-// family, and "azure_blobs", of the storage family.
+// Package azure is the drivers for Microsoft Azure: "azure", of the compute and
+// the lb family, and "azure_blobs", of the storage family.
 //
 // How a session is opened (session.go) and what an error means (errors.go) is
 // for all services. What Azure Resource Manager manages has more in common: the
@@ -12,6 +12,7 @@ package azure
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
@@ -33,6 +34,14 @@ func Providers() []*drivers.Provider {
 				"allocate_address": addressExtra{},
 			},
 		}, openCompute),
+		drivers.New(drivers.Info{
+			Name:    "azure",
+			Family:  lb.Family,
+			Title:   "Azure Load Balancer",
+			Website: "https://azure.microsoft.com/products/load-balancer",
+			Doc:     sessionDoc + managerDoc + balancerDoc,
+			Extras:  map[string]any{"create_balancer": balancerExtra{}},
+		}, openBalancers),
 		drivers.New(drivers.Info{
 			Name:    "azure_blobs",
 			Family:  storage.Family,

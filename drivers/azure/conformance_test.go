@@ -1,12 +1,14 @@
 package azure
 
 import (
+	"context"
 	"maps"
 	"testing"
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/testdata/lab/azure"
@@ -60,6 +62,39 @@ func TestComputeConformance(t *testing.T) {
 		Native:       native.Call{Operation: "GET /subscriptions/{subscription}", Arguments: map[string]any{"query": map[string]any{"api-version": "2022-12-01"}}},
 		NativePages:  native.Call{Operation: "GET /subscriptions/{subscription}/providers/Microsoft.Compute/skus", Arguments: map[string]any{"query": map[string]any{"api-version": "2021-07-01", "$filter": "location eq 'westeurope'"}}},
 		NativeChange: "POST /subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Compute/virtualMachines/web/start",
+	})
+}
+
+func TestBalancerConformance(t *testing.T) {
+	s := azure.Start(t, 4)
+	nothingLeft(t, s)
+	nodes := opener(s, provider(t, compute.Family))(t, nil)
+	defer nodes.Close()
+	member := func(t testing.TB) string {
+		n := call[compute.Node](t, nodes, compute.CreateNode{Name: "member", Size: "Standard_B1s", Image: "Debian:debian-12:12:latest"})
+		t.Cleanup(func() {
+			if err := drivers.Do(context.WithoutCancel(t.Context()), nodes, compute.DestroyNode{Node: n.ID}); err != nil {
+				t.Error(err)
+			}
+		})
+		return n.ID
+	}
+	// The network that nodes are in by default, which members by address are in too.
+	perform(t, nodes, compute.DestroyNode{Node: call[compute.Node](t, nodes, compute.CreateNode{Name: "first", Size: "Standard_B1s", Image: "Debian:debian-12:12:latest"}).ID})
+	drivertest.LB(t, drivertest.Harness{
+		Open:     opener(s, provider(t, lb.Family)),
+		PageSize: 4,
+		OnePage:  []string{"balancer_list_members"}, // a balancer holds its members
+		Lacks: map[string]string{
+			"member.port":                    "the members of a balancer all have one port at Azure",
+			"member.disabled":                "Azure cuts no connections",
+			"health_check.timeout":           "Azure's probes have no timeout to set",
+			"health_check.healthy_threshold": "Azure's probes have one threshold for both directions",
+		},
+		UniqueNames:  true,
+		Node:         member,
+		Native:       native.Call{Operation: "GET /subscriptions/{subscription}", Arguments: map[string]any{"query": map[string]any{"api-version": "2022-12-01"}}},
+		NativeChange: "DELETE /subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Network/loadBalancers/web",
 	})
 }
 

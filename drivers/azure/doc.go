@@ -65,6 +65,20 @@ const computeDoc = `## What to know
 - Calls return when Azure has begun. Networks, rules and addresses, which have no state to tell the rest, are waited for.
 `
 
+const balancerDoc = `## What to know
+
+- **A balancer** is a Standard load balancer with one frontend, pool, rule and probe, and a public address of its own, which goes with it. ` + "`extra = {\"internal\": True}`" + ` with
+  ` + "`subnets`" + ` gives it a private one instead.
+- **Members** are addresses in one network: that of ` + "`networks` or `subnets`" + `, else that of the first node among them, else the location's only one. All have one port, which the first
+  says. Their security group must let the traffic in, as Azure hands it on with the address that it came from.
+- **http** is carried as TCP, and so can https be, as ` + "`tcp`" + `: Azure Load Balancer ends no TLS.
+- **round_robin** is Azure's own way, the hash of a connection's addresses and ports, which spreads connections evenly; **source_hash** keeps a client with a member. There are no weights.
+- **A health check** has one threshold for both directions, and no timeout to set. Without one, members are checked every 15 s by opening a connection.
+- A member that is draining gets no new connections; Azure cuts none. ` + "`drain_timeout`" + ` is the pool's.
+- balancer_list_members asks for the balancer, the probe's word, and the interfaces, to know which members are nodes.
+- A balancer cannot be renamed.
+`
+
 const blobsDoc = `## Credentials
 
     [connection.blobs]

@@ -244,6 +244,8 @@ func kindOfFailure(err error) op.Kind {
 		return op.Unavailable
 	case errors.As(err, &syntax) || errors.As(err, &mistyped) || errors.As(err, &markup):
 		return op.Unavailable // no answer of Azure's: a proxy's page, say
+	case strings.HasPrefix(err.Error(), "unmarshalling type "):
+		return op.Unavailable // the same, of which the SDK keeps the words alone
 	}
 	return op.Internal
 }

@@ -81,9 +81,11 @@ type Harness struct {
 	// ("create_network.tags", "list_networks.tags"), with the reason. The suite
 	// does without, and makes sure that such an argument is refused, not passed
 	// over. Of "node.key_pair" and "volume.snapshot" it does without the value's
-	// field; of "member.port", gives all members of a balancer one port; of "log_line.stream",
-	// takes any for either. A state of members that the provider cannot give them is
-	// "member.draining" or "member.disabled".
+	// field; of "member.port", gives all members of a balancer one port. A state of
+	// members that the provider cannot give them is "member.draining" or "member.disabled".
+	// Of "health_check.timeout" it leaves the default, and of
+	// "health_check.healthy_threshold" it gives the same as the other.
+	// Of "log_line.stream" it takes any for either.
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

@@ -133,6 +133,12 @@ func (s *lbSuite) algorithms(t *testing.T) {
 
 func (s *lbSuite) balancers(t *testing.T) {
 	check := lb.HealthCheck{Protocol: lb.HTTP, Path: "/healthy", Interval: 20, Timeout: 6, HealthyThreshold: 3, UnhealthyThreshold: 4}
+	if s.Lacks["health_check.timeout"] != "" {
+		check.Timeout = 0 // the default
+	}
+	if s.Lacks["health_check.healthy_threshold"] != "" {
+		check.HealthyThreshold = check.UnhealthyThreshold
+	}
 	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
 	in = with(t, s.suite, in, "drain_timeout", 60)
 	b := call[lb.Balancer](t, s.conn, in)
@@ -148,8 +154,8 @@ func (s *lbSuite) balancers(t *testing.T) {
 		if in.DrainTimeout != 0 && got.DrainTimeout != in.DrainTimeout {
 			t.Errorf("created with a drain_timeout of %d, it has %d", in.DrainTimeout, got.DrainTimeout)
 		}
-		if h := got.HealthCheck; h == nil || h.Path != "/healthy" || h.Protocol != lb.HTTP || h.Interval != 20 || h.Timeout != 6 ||
-			h.HealthyThreshold != 3 || h.UnhealthyThreshold != 4 {
+		if h := got.HealthCheck; h == nil || h.Path != "/healthy" || h.Protocol != lb.HTTP || h.Interval != 20 || check.Timeout != 0 && h.Timeout != check.Timeout ||
+			h.HealthyThreshold != check.HealthyThreshold || h.UnhealthyThreshold != 4 {
 			t.Errorf("the health check is %+v, it was %+v", h, check)
 		}
 	}
@@ -210,6 +216,9 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 	})
 	s.test(t, "health_check", func(t *testing.T) {
 		check := lb.HealthCheck{Protocol: lb.HTTP, Path: "/other", Interval: 40, Timeout: 7}
+		if s.Lacks["health_check.timeout"] != "" {
+			check.Timeout = 0
+		}
 		step(t, lb.UpdateBalancer{HealthCheck: &check}, func(want *lb.Balancer) { want.HealthCheck.Path, want.HealthCheck.Interval = "/other", 40 })
 	})
 	s.test(t, "algorithm", func(t *testing.T) {

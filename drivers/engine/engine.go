@@ -32,7 +32,7 @@ type Driver struct {
 // how it is spoken to. Nothing is asked of it before the first operation. keychain
 // has the credentials of the registries that the daemon is to use.
 func New(keychain authn.Keychain, options ...client.Opt) (*Driver, error) {
-	api, err := client.New(append(options, client.WithUserAgent("cloudlark"), client.WithResponseHook(watch))...)
+	api, err := client.New(append(options, client.WithUserAgent("cloudlark"), client.WithHTTPResponseHook(watch))...)
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "connecting to Docker: %w", err)
 	}

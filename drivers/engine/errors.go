@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -26,7 +24,7 @@ func failed(err error, a *answer) error {
 	}
 	e := &op.Error{Err: err, Message: brief(strings.TrimPrefix(err.Error(), "Error response from daemon: "))}
 	if a != nil {
-		e.RetryAfter = retryAfter(a.header.Get("Retry-After"))
+		e.RetryAfter = op.RetryAfter(a.header.Get("Retry-After"))
 		e.RequestID = cmp.Or(a.header.Get("X-Request-Id"), a.header.Get("Request-Id"))
 	}
 	switch {
@@ -53,16 +51,6 @@ func brief(s string) string {
 		s = strings.ToValidUTF8(s[:1000], "") + "…"
 	}
 	return s
-}
-
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // messages are the kinds of errors that the daemon has no status of their own

@@ -157,7 +157,7 @@ func read(resp *http.Response) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, numbers(v))
+		values = append(values, native.Numbers(v))
 	}
 	switch len(values) {
 	case 0:
@@ -166,25 +166,4 @@ func read(resp *http.Response) (any, error) {
 		return values[0], nil
 	}
 	return values, nil
-}
-
-// numbers makes of each number in an answer an integer, if it is one.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
-		}
-	}
-	return v
 }

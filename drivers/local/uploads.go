@@ -67,6 +67,10 @@ func (b *bucket) upload(name, id string) (*uploadRecord, string, error) {
 	if name != u.Name {
 		return nil, "", missing
 	}
+	if _, err := b.root.Stat(path.Join(dir, "body")); errors.Is(err, fs.ErrNotExist) {
+		_ = b.root.RemoveAll(dir) // completed by a process that was killed right then
+		return nil, "", missing
+	}
 	return u, dir, nil
 }
 
@@ -357,6 +361,9 @@ func (d *driver) ListMultipartUploads(ctx context.Context, in storage.ListMultip
 			data, err := b.root.ReadFile(path.Join(uploadsDir, e.Name(), "upload"))
 			u := new(uploadRecord)
 			if err != nil || json.Unmarshal(data, u) != nil || !strings.HasPrefix(u.Name, in.Prefix) {
+				continue
+			}
+			if _, _, err := b.upload(u.Name, e.Name()); op.KindOf(err) == op.NotFound {
 				continue
 			}
 			if !yield(b.show(u, e.Name()), ctx.Err()) || ctx.Err() != nil {

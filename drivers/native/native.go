@@ -137,6 +137,30 @@ func RESTEffect(operation string) op.Effect {
 	return op.Changes
 }
 
+// Numbers makes of each number in an answer that was decoded with UseNumber an
+// integer, if it is one: large ones stay exact.
+func Numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case []any:
+		for i := range v {
+			v[i] = Numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = Numbers(v[name])
+		}
+	}
+	return v
+}
+
 // Plain returns an argument as JSON has it: of a value of a contract the id,
 // times as RFC 3339, bytes as base64, secrets as they are. The result is for the
 // request alone.
@@ -208,27 +232,5 @@ func ReadJSON(r io.Reader) (any, error) {
 	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return numbers(v), nil
-}
-
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
-		}
-	}
-	return v
+	return Numbers(v), nil
 }

@@ -116,6 +116,29 @@ func TestInProcess(t *testing.T) {
 	})
 }
 
+func TestNative(t *testing.T) {
+	r := lab.Registry(t, "127.0.0.1", nil)
+	i := image(t, 2)
+	lab.Push(t, r+"/team/app:1", i)
+	conn := connect(t, map[string]any{"endpoint": r})
+	a := call[native.Answer](t, conn, native.Call{Operation: "GET /v2/team/app/manifests/1"})
+	if config, _ := a.Value.(map[string]any)["config"].(map[string]any); config["size"] == nil || fmt.Sprintf("%T", config["size"]) != "int64" {
+		t.Errorf("the manifest is %v", a.Value)
+	}
+	digest, err := i.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := call[native.Answer](t, conn, native.Call{Operation: "HEAD /v2/team/app/manifests/1"}); a.Value.(map[string]any)["digest"] != digest.String() {
+		t.Errorf("of its head is told %v", a.Value)
+	}
+	for _, operation := range []string{"GET /v3/x", "GET /v2/../x", "GET https://elsewhere.example/v2/"} {
+		if _, err := drivers.Call[native.Answer](t.Context(), conn, native.Call{Operation: operation}); op.KindOf(err) != op.InvalidArgument {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
+
 func TestTagsStay(t *testing.T) {
 	l := lab.Distribution(t)
 	lab.Push(t, l.Registry+"/app:1", image(t, 1), basic(l.Username, l.Password))
@@ -222,6 +245,42 @@ func TestCredentials(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	if err := get(map[string]any{"config_dir": dir}); err != nil {
 		t.Errorf("with a helper: %v", err)
+	}
+}
+
+// TestToken is a registry that lets in by the token scheme, as public ones do:
+// there is a token for each repository, and what to do there.
+func TestToken(t *testing.T) {
+	var scopes []string
+	r := lab.Registry(t, "127.0.0.1", func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			switch {
+			case r.URL.Path == "/token" && (user != "jill" || password != "secret word"):
+				http.Error(w, `{"details": "who are you"}`, http.StatusUnauthorized)
+			case r.URL.Path == "/token":
+				scopes = append(scopes, r.URL.Query().Get("scope"))
+				fmt.Fprintf(w, `{"token": %q}`, "token for "+r.URL.Query().Get("scope"))
+			case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer token for repository:app:"):
+				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="lab"`, r.Host))
+				w.WriteHeader(http.StatusUnauthorized)
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	})
+	lab.Push(t, r+"/app:1", image(t, 1), basic("jill", "secret word"))
+	scopes = nil
+	conn := connect(t, map[string]any{"endpoint": r, "username": "jill", "password": drivers.Secret("secret word")})
+	for range 3 {
+		call[container.Image](t, conn, container.GetImage{Image: "app:1"})
+	}
+	if len(scopes) != 1 || scopes[0] != "repository:app:pull" {
+		t.Errorf("for three looks at one repository, tokens were asked for %q", scopes)
+	}
+	_, err := drivers.Call[container.Image](t.Context(), connect(t, map[string]any{"endpoint": r, "username": "jill", "password": drivers.Secret("wrong word")}), container.GetImage{Image: "app:1"})
+	if op.KindOf(err) != op.Unauthenticated || strings.Contains(err.Error(), "wrong word") {
+		t.Errorf("with a wrong password: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -115,6 +116,18 @@ func AsError(err error) *Error {
 		kind = Timeout
 	}
 	return &Error{Kind: kind, Message: err.Error(), Err: err}
+}
+
+// RetryAfter reads the header Retry-After, which is a number of seconds or a
+// date; 0 if it says neither.
+func RetryAfter(header string) time.Duration {
+	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
+		return time.Duration(s * float64(time.Second))
+	}
+	if at, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", header); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
 }
 
 // KindOf returns the kind of err, or "" for nil.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -138,5 +139,17 @@ func TestNearest(t *testing.T) {
 	}
 	if got := op.DidYouMean("x", nil); got != "" {
 		t.Errorf("of no names: %q", got)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{"7": 7 * time.Second, "0.5": 500 * time.Millisecond, "": 0, "-3": 0, "soon": 0, "Wed, 21 Oct 2015 07:28:00 GMT": 0} {
+		if got := op.RetryAfter(header); got != want {
+			t.Errorf("%q is %v, not %v", header, got, want)
+		}
+	}
+	at := time.Now().Add(time.Hour).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	if got := op.RetryAfter(at); got < 59*time.Minute || got > time.Hour {
+		t.Errorf("an hour from now is %v", got)
 	}
 }

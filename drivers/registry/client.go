@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -181,20 +180,10 @@ func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if a, ok := r.Context().Value(answerKey{}).(*answer); ok && err == nil && resp.StatusCode >= 400 {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.after = retryAfter(resp.Header.Get("Retry-After"))
+		a.after = op.RetryAfter(resp.Header.Get("Retry-After"))
 		a.requestID = cmp.Or(resp.Header.Get("X-Request-Id"), resp.Header.Get("X-Amzn-Requestid"))
 	}
 	return resp, err
-}
-
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // failed is what an error of the SDK means.

@@ -100,5 +100,5 @@ func (c *Client) rest(ctx context.Context, in native.Call, cursor string) (nativ
 	if r.Method == http.MethodHead {
 		value = map[string]any{"digest": h.Get("Docker-Content-Digest"), "media_type": h.Get("Content-Type"), "size": h.Get("Content-Length")}
 	}
-	return native.Answer{Value: value}, next(h), nil
+	return native.Answer{Value: native.Numbers(value)}, next(h), nil
 }

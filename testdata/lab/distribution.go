@@ -24,21 +24,12 @@ func Distribution(t testing.TB) Login {
 	return Login{p.addr, "lab", p.secret}
 }
 
-const distributionPath = "/usr/bin/docker-registry"
-
 var distribution = &server{
 	name:    "distribution",
 	version: "debian",
 
 	// It comes with the system's packages.
-	install: func(home string) error {
-		if _, err := os.Stat(distributionPath); err != nil {
-			if err := run(home, []string{"DEBIAN_FRONTEND=noninteractive"}, "apt-get", "-o", "DPkg::Lock::Timeout=900", "install", "-y", "-qq", "--no-install-recommends", "docker-registry"); err != nil {
-				return fmt.Errorf("apt-get install docker-registry, which wants root: %w", err)
-			}
-		}
-		return os.WriteFile(filepath.Join(home, "where"), []byte(distributionPath+"\n"), 0o644)
-	},
+	install: func(home string) error { return apt(home, "docker-registry", "docker-registry") },
 
 	command: func(_ string, p *process) *exec.Cmd {
 		hash, _ := bcrypt.GenerateFromPassword([]byte(p.secret), bcrypt.MinCost) // the secret is short enough
@@ -55,7 +46,7 @@ http:
 auth:
   htpasswd: {realm: lab, path: %q}
 `, filepath.Join(p.dir, "data"), p.addr, users), 0o600)
-		cmd := exec.Command(distributionPath, "serve", config)
+		cmd := exec.Command("docker-registry", "serve", config)
 		cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 		return cmd
 	},

@@ -199,9 +199,8 @@ var dockerd = &server{
 	// It comes with the system's packages, and is found where those put it.
 	install: func(home string) error {
 		if dockerProgram() == "" || lacks("busybox", "ip", "iptables", "nsenter", "unshare") {
-			if err := run(home, []string{"DEBIAN_FRONTEND=noninteractive"}, "apt-get", "-o", "DPkg::Lock::Timeout=900", "install", "-y", "-qq", "--no-install-recommends",
-				"docker.io", "busybox-static", "iproute2", "iptables", "util-linux"); err != nil {
-				return fmt.Errorf("apt-get install docker.io busybox-static iproute2 iptables, which wants root: %w", err)
+			if err := apt(home, "", "docker.io", "busybox-static", "iproute2", "iptables", "util-linux"); err != nil {
+				return err
 			}
 		}
 		return os.WriteFile(filepath.Join(home, "where"), []byte(dockerProgram()+"\n"), 0o644)

@@ -73,6 +73,17 @@ func (s *server) home() (string, error) {
 	return filepath.Abs(filepath.Join(root, s.name+"-"+s.version))
 }
 
+// Installed tells whether the server of that name is there already, for tests that
+// have more to show with it, and something without.
+func Installed(name string) bool {
+	i := slices.Index(Names(), name)
+	if i < 0 {
+		return false
+	}
+	home, err := servers[i].home()
+	return err == nil && installed(home)
+}
+
 // installed tells whether there is a server in home. What has that name is
 // complete: it got the name last.
 func installed(home string) bool {

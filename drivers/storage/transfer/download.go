@@ -49,10 +49,11 @@ func (r *run) download(t task) (resumed int64, err error) {
 	}
 	for try := 0; ; try++ {
 		resumed, err = r.downloadLarge(t)
-		// What was there from an earlier run may be what is damaged, and the object
-		// may have become another one: once more, from the start.
+		// Damage is only seen at the end, and what was there from an earlier run may
+		// be what is damaged; or the object has become another one: once more, from
+		// the start.
 		kind := op.KindOf(err)
-		if try > 0 || kind != op.Conflict && !(kind == op.Internal && resumed > 0) {
+		if try > 0 || kind != op.Conflict && kind != op.Internal {
 			return resumed, err
 		}
 		t.entry.Object = storage.Object{}

@@ -47,6 +47,14 @@ func (l Location) Beginning(begin string) Location {
 // Join is the place of a file in a folder, or of the object with a longer name.
 func (l Location) Join(name string) Location { return l.at(name) }
 
+// Folder is the place of what is below a name, as below a folder's.
+func (l Location) Folder() Location {
+	if l.conn != nil && l.name != "" && !strings.HasSuffix(l.name, "/") {
+		l.name += "/"
+	}
+	return l
+}
+
 // at is the place of what has that name below l, in a tree.
 func (l Location) at(name string) Location {
 	l.begin = ""
@@ -72,7 +80,7 @@ func (l Location) offers(name string) bool {
 
 // same reports whether two ends are one provider's, seen through one connection.
 func (l Location) same(m Location) bool {
-	return l.conn != nil && m.conn != nil && l.conn.Provider == m.conn.Provider && l.conn.Driver() == m.conn.Driver()
+	return l.conn != nil && m.conn != nil && l.conn.Same(m.conn)
 }
 
 // An Entry is what a list says of a file or an object.
@@ -102,6 +110,19 @@ func (l Location) stat(ctx context.Context) (Entry, error) {
 		return Entry{}, err
 	}
 	return entryOf(o), nil
+}
+
+// IsTree reports whether no object has the location's name, but others are below it.
+// Where there is neither, it is the error for an object that is not there.
+func (e *Engine) IsTree(ctx context.Context, l Location) (bool, error) {
+	_, err := l.stat(ctx)
+	if op.KindOf(err) != op.NotFound {
+		return false, err
+	}
+	for _, failed := range l.Folder().objects(ctx) {
+		return failed == nil, failed
+	}
+	return false, err
 }
 
 func entryOf(o storage.Object) Entry {

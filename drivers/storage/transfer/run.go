@@ -220,15 +220,26 @@ func (r *run) request(ctx context.Context, f func(ctx context.Context) error) er
 
 // tries is how often something is begun again after it failed for a moment, beyond
 // what the chain repeats: a body that broke off, a connection that stalled.
-const tries = 5
+const (
+	tries        = 5
+	triesDamaged = 3
+)
 
 // again repeats f as long as it fails for a moment. f returns whether it came
 // further than the last time.
 func (r *run) again(ctx context.Context, f func(ctx context.Context) (further bool, err error)) error {
 	for failures := 1; ; failures++ {
 		further, err := f(ctx)
-		kind := op.KindOf(err)
-		if err == nil || ctx.Err() != nil || kind != op.Unavailable && kind != op.Timeout && kind != op.RateLimited {
+		switch op.KindOf(err) {
+		case op.Unavailable, op.Timeout, op.RateLimited:
+		case op.Internal: // damaged on its way, perhaps
+			if failures == triesDamaged {
+				return err
+			}
+		default:
+			return err
+		}
+		if ctx.Err() != nil {
 			return err
 		}
 		if further {

@@ -161,7 +161,10 @@ func (r *run) put(to Location, o storage.Object, body section) error {
 			in.Body = moving{body.ReadSeeker, g}
 			made, err := drivers.Call[storage.Object](ctx, to.conn, in)
 			if err == nil {
-				err = r.arrived(o, made)
+				err = arrived(o, made)
+			}
+			if err == nil {
+				r.meter.moved.Add(made.Size)
 			}
 			return g.release(ctx, err)
 		})
@@ -174,14 +177,17 @@ func (r *run) putStream(ctx context.Context, to Location, o storage.Object, body
 		in.Body = body
 		made, err := drivers.Call[storage.Object](ctx, to.conn, in)
 		if err == nil {
-			err = r.arrived(o, made)
+			err = arrived(o, made)
+		}
+		if err == nil {
+			r.meter.moved.Add(made.Size)
 		}
 		return err
 	})
 }
 
 // arrived compares what was made with what it was made of.
-func (r *run) arrived(from, made storage.Object) error {
+func arrived(from, made storage.Object) error {
 	if made.Size != from.Size {
 		return op.Errorf(op.Internal, "%d bytes were written of %d", made.Size, from.Size)
 	}
@@ -190,7 +196,6 @@ func (r *run) arrived(from, made storage.Object) error {
 			return op.Errorf(op.Internal, "what was written is damaged: its %s is %s, not %s", name, have, want)
 		}
 	}
-	r.meter.moved.Add(made.Size)
 	return nil
 }
 
@@ -304,20 +309,20 @@ func (r *run) complete(to Location, o storage.Object, u *upload, parts []storage
 		in.Checksums["crc32c"] = whole
 	}
 	asked := time.Now()
-	made, err := drivers.Call[storage.Object](r.ctx, to.conn, in)
-	switch op.KindOf(err) {
-	case "":
-		o.Checksums = in.Checksums
-		moved := made.Size
-		err = r.arrived(o, made)
-		r.meter.moved.Add(-moved) // it was counted by its parts
-	case op.Unavailable, op.Timeout, op.NotFound:
-		// It may be done, and the answer be lost.
-		there, gone := drivers.Call[storage.Object](r.ctx, to.conn, storage.GetObject{Bucket: to.bucket, Name: to.name})
-		const skew = time.Minute // between clocks
-		if gone == nil && there.Size == o.Size && there.Checksums["crc32c"] == whole && (whole != "" || there.LastModified.After(asked.Add(-skew))) {
-			return nil
+	return r.again(r.ctx, func(ctx context.Context) (bool, error) {
+		made, err := drivers.Call[storage.Object](ctx, to.conn, in)
+		switch op.KindOf(err) {
+		case "":
+			o.Checksums = in.Checksums
+			err = arrived(o, made)
+		case op.Unavailable, op.Timeout, op.NotFound:
+			// It may be done, and the answer be lost.
+			there, gone := drivers.Call[storage.Object](ctx, to.conn, storage.GetObject{Bucket: to.bucket, Name: to.name})
+			const skew = time.Minute // between clocks
+			if gone == nil && there.Size == o.Size && there.Checksums["crc32c"] == whole && (whole != "" || there.LastModified.After(asked.Add(-skew))) {
+				return false, nil
+			}
 		}
-	}
-	return err
+		return false, err
+	})
 }

@@ -106,10 +106,15 @@ func onDisk(t testing.TB, root *os.Root) tree {
 
 func inBucket(t testing.TB, conn *drivers.Conn, prefix string) tree {
 	t.Helper()
+	return read(t, conn, "bbb", prefix)
+}
+
+func read(t testing.TB, conn *drivers.Conn, bucket, prefix string) tree {
+	t.Helper()
 	tr := tree{}
-	for o, err := range drivers.List[storage.Object](t.Context(), conn, storage.ListObjects{Bucket: "bbb", Prefix: prefix}) {
+	for o, err := range drivers.List[storage.Object](t.Context(), conn, storage.ListObjects{Bucket: bucket, Prefix: prefix}) {
 		must(t, err)
-		d, err := drivers.Call[storage.Download](t.Context(), conn, storage.ReadObject{Bucket: "bbb", Name: o.Name})
+		d, err := drivers.Call[storage.Download](t.Context(), conn, storage.ReadObject{Bucket: bucket, Name: o.Name})
 		must(t, err)
 		b, err := io.ReadAll(d.Body)
 		must(t, err)

@@ -82,6 +82,7 @@ func Start(t testing.TB, pageSize int) *Server {
 	s.keys()
 	s.networks()
 	s.guards()
+	s.balancers()
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	s.URL = web.URL

@@ -26,6 +26,8 @@ var routes = map[string]string{
 	"POST in Microsoft.Compute/virtualMachines/{}/attachDetachDataDisks":                                   "VirtualMachinesClient.BeginAttachDetachDataDisks",
 	"POST in Microsoft.Compute/virtualMachines/{}/retrieveBootDiagnosticsData":                             "VirtualMachinesClient.RetrieveBootDiagnosticsData",
 
+	"POST in Microsoft.Network/loadBalancers/{}/loadBalancingRules/{}/health": "LoadBalancerLoadBalancingRulesClient.BeginHealth",
+
 	"PUT in Microsoft.Compute/sshPublicKeys/{}":    "SSHPublicKeysClient.Create",
 	"GET in Microsoft.Compute/sshPublicKeys/{}":    "SSHPublicKeysClient.Get",
 	"DELETE in Microsoft.Compute/sshPublicKeys/{}": "SSHPublicKeysClient.Delete",

@@ -12,7 +12,7 @@ const Context = cloudlark.Context;
 const Raw = cloudlark.json.Raw;
 
 /// A load balancer as the API shows it.
-const LoadBalancer = struct {
+pub const LoadBalancer = struct {
     id: u63,
     name: []const u8,
     public_net: struct {

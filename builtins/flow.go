@@ -9,20 +9,20 @@ import (
 // transferInterval is how often the progress of a transfer is told.
 const transferInterval = 100 * time.Millisecond
 
-// A transfer counts bytes that flow, for a person to watch.
-type transfer struct {
+// A flow counts bytes that flow, for a person to watch.
+type flow struct {
 	run   *run
 	event Event
 	start time.Time
 	told  time.Time
 }
 
-func (s *scope) transfer(what string) *transfer {
+func (s *scope) flow(what string) *flow {
 	now := time.Now()
-	return &transfer{run: s.run, event: Event{Kind: "transfer", What: what}, start: now, told: now}
+	return &flow{run: s.run, event: Event{Kind: "transfer", What: what}, start: now, told: now}
 }
 
-func (t *transfer) add(n int) {
+func (t *flow) add(n int) {
 	t.event.Bytes += int64(n)
 	if now := time.Now(); t.run.Progress != nil && now.Sub(t.told) >= transferInterval {
 		t.told = now
@@ -30,12 +30,12 @@ func (t *transfer) add(n int) {
 	}
 }
 
-func (t *transfer) end() {
+func (t *flow) end() {
 	t.event.Done = true
 	t.tell()
 }
 
-func (t *transfer) tell() {
+func (t *flow) tell() {
 	t.event.Elapsed = time.Since(t.start)
 	t.run.tell(t.event)
 }
@@ -44,7 +44,7 @@ func (t *transfer) tell() {
 // its start, and at any place.
 type upload struct {
 	*lib.File
-	moved *transfer
+	moved *flow
 }
 
 func (u *upload) Read(p []byte) (int, error) {
@@ -74,7 +74,7 @@ func (s *scope) uploads(args map[string]any) (end func()) {
 		if !ok {
 			continue
 		}
-		t := s.transfer(f.Name())
+		t := s.flow(f.Name())
 		if info, err := f.Stat(); err == nil {
 			t.event.Total = info.Size()
 		}

@@ -1,0 +1,254 @@
+package transfer_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudlark/cloudlark/drivers"
+	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/drivers/storage"
+	"github.com/cloudlark/cloudlark/drivers/storage/transfer"
+	"github.com/cloudlark/cloudlark/testdata/lab"
+)
+
+// An end is a Location for another process.
+type end struct {
+	Driver string         `json:"driver,omitempty"` // empty for a folder of this machine
+	Config map[string]any `json:"config,omitempty"`
+	Name   string         `json:"name"` // the folder, or what names begin with
+}
+
+func (e end) open(ctx context.Context) (transfer.Location, *drivers.Conn, error) {
+	if e.Driver == "" {
+		root, err := os.OpenRoot(e.Name)
+		if err != nil {
+			return transfer.Location{}, nil, err
+		}
+		return transfer.Files(root, "."), nil, nil
+	}
+	p := local.Provider()
+	for _, other := range aws.Providers() {
+		if other.Name == e.Driver {
+			p = other
+		}
+	}
+	// Slow, so that there is a middle to be killed in.
+	slow := func(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
+		if r.Op.Name == "upload_part" || r.Op.Name == "read_object" {
+			time.Sleep(10 * time.Millisecond)
+		}
+		return next(ctx, r)
+	}
+	conn, err := p.Open(ctx, e.Driver, e.Config, slow)
+	if err != nil {
+		return transfer.Location{}, nil, err
+	}
+	return transfer.Objects(conn, "kill", e.Name), conn, nil
+}
+
+// An errand is a job for another process.
+type errand struct {
+	From, To end
+	State    string
+}
+
+const errandVariable = "CLOUDLARK_TEST_ERRAND"
+
+func TestMain(m *testing.M) {
+	text, ok := os.LookupEnv(errandVariable)
+	if !ok {
+		os.Exit(m.Run())
+	}
+	var e errand
+	err := json.Unmarshal([]byte(text), &e)
+	var s transfer.Summary
+	if err == nil {
+		s, err = e.run(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	json.NewEncoder(os.Stdout).Encode(s)
+}
+
+func (e errand) run(ctx context.Context) (transfer.Summary, error) {
+	from, _, err := e.From.open(ctx)
+	if err != nil {
+		return transfer.Summary{}, err
+	}
+	to, _, err := e.To.open(ctx)
+	if err != nil {
+		return transfer.Summary{}, err
+	}
+	return transfer.New(transfer.Options{PartSize: 5 << 20, State: e.State, Concurrency: 3}).CopyTree(ctx, transfer.Job{From: from, To: to})
+}
+
+func (e errand) command(t testing.TB) *exec.Cmd {
+	t.Helper()
+	text, err := json.Marshal(e)
+	must(t, err)
+	exe, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), errandVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// TestKill kills a process in the middle of a transfer, at fifty points by chance,
+// and has another one go on: then every byte is where it belongs, and nothing else
+// is left.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a hundred processes")
+	}
+	const points = 50
+	ctx, random := t.Context(), rand.New(rand.NewPCG(seed(t), 2))
+	want := tree{"large.bin": random9(), "dir/small": random9()[:70_000], "dir/é": []byte("x")}
+	source := folder(t)
+	want.write(t, source)
+	disk := end{Name: source.Name()}
+	folderEnd := func(name string) end { return end{"local", map[string]any{"root": t.TempDir()}, name} }
+	there := folderEnd("")
+	kinds := []struct {
+		what string
+		errand
+	}{
+		{"to a folder's bucket", errand{From: disk, To: there}},
+		{"to files", errand{From: there}},
+		{"between two buckets", errand{From: there, To: folderEnd("copy/")}},
+	}
+	if os.Getenv("CI") != "" || lab.Installed("versitygw") {
+		s := lab.Versity(t)
+		s3 := end{"s3", s3Config(s, s.Endpoint), "up/"}
+		kinds = append(kinds, []struct {
+			what string
+			errand
+		}{{"to S3", errand{From: disk, To: s3}}, {"S3 to files", errand{From: s3}}}...)
+	}
+	for _, e := range []end{there, kinds[2].To, kinds[len(kinds)-1].From} {
+		_, conn, err := e.open(ctx)
+		must(t, err)
+		_, err = drivers.Call[storage.Bucket](ctx, conn, storage.CreateBucket{Name: "kill"})
+		if op.KindOf(err) != op.AlreadyExists {
+			must(t, err)
+		}
+		conn.Close()
+	}
+	resumed, killed, lost := 0, 0, 0
+	lasts := make([]time.Duration, len(kinds))
+	for i := range points {
+		kind := kinds[i%len(kinds)]
+		job := kind.errand
+		job.State = t.TempDir()
+		if job.To.Driver == "" {
+			job.To.Name = t.TempDir()
+		} else {
+			job.To.Name = fmt.Sprintf("%s%d/", job.To.Name, i)
+		}
+		if job.From.Driver != "" { // what the kind before it has brought there
+			job.From.Name = fmt.Sprintf("%s%d/", job.From.Name, i-i%len(kinds)+map[bool]int{true: len(kinds) - 2, false: 0}[job.From.Driver == "s3"])
+		}
+		cmd := job.command(t)
+		start := time.Now()
+		must(t, cmd.Start())
+		if last := &lasts[i%len(kinds)]; *last == 0 { // the first shows how long it takes, unless it is killed at once
+			must(t, cmd.Wait())
+			*last = time.Since(start)
+		} else {
+			point := time.Duration(random.Float64() * float64(*last) * 1.1)
+			timer := time.AfterFunc(point, func() { cmd.Process.Kill() })
+			if err := cmd.Wait(); err != nil {
+				killed++
+			}
+			timer.Stop()
+		}
+		to, conn, err := job.To.open(ctx)
+		must(t, err)
+		// What has its name is whole.
+		for name, b := range job.have(t, conn) {
+			if string(b) != string(want[name]) {
+				t.Errorf("%s, point %d: %s has its name, and is not whole: %d bytes", kind.what, i, name, len(b))
+			}
+		}
+		cmd = job.command(t)
+		out, err := cmd.Output()
+		must(t, err)
+		var s transfer.Summary
+		must(t, json.Unmarshal(out, &s))
+		if s.Resumed > 0 {
+			resumed++
+		}
+		job.have(t, conn).equal(t, want)
+		if t.Failed() {
+			t.Fatalf("%s, point %d", kind.what, i)
+		}
+		lost += job.left(t, to, conn)
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	t.Logf("%d of %d processes were killed before their end; %d transfers went on where they were; %d uploads were begun and not yet written down", killed, points, resumed, lost)
+	if killed < points/4 || resumed == 0 {
+		t.Errorf("killed %d, resumed %d: that shows nothing", killed, resumed)
+	}
+}
+
+func random9() []byte { return random(9, 42<<20+5) }
+
+// have is what is at the far end, partial files left out.
+func (e errand) have(t testing.TB, conn *drivers.Conn) tree {
+	t.Helper()
+	if conn != nil {
+		return read(t, conn, "kill", e.To.Name)
+	}
+	root, err := os.OpenRoot(e.To.Name)
+	must(t, err)
+	defer root.Close()
+	there := onDisk(t, root)
+	for name := range there {
+		if strings.HasSuffix(name, ".cloudlark") {
+			delete(there, name)
+		}
+	}
+	return there
+}
+
+// left checks that nothing is left but what belongs there. An upload that was begun,
+// and whose process was killed before it could write that down, is found and removed.
+func (e errand) left(t testing.TB, to transfer.Location, conn *drivers.Conn) (lost int) {
+	t.Helper()
+	state, err := os.ReadDir(e.State)
+	must(t, err)
+	if len(state) != 0 {
+		t.Errorf("left in the state: %v", state)
+	}
+	if conn == nil {
+		must(t, fs.WalkDir(os.DirFS(e.To.Name), ".", func(name string, d fs.DirEntry, err error) error {
+			// A small file is not taken up again: its partial one goes with time.
+			if strings.HasSuffix(name, ".cloudlark") && strings.Contains(path.Base(name), "large") {
+				t.Errorf("left: %s", name)
+			}
+			return err
+		}))
+		return 0
+	}
+	s, err := transfer.New(transfer.Options{}).RemoveUploads(t.Context(), transfer.Job{From: to}, 0)
+	must(t, err)
+	if s.Deleted > 1 {
+		t.Errorf("left are %d uploads", s.Deleted)
+	}
+	return s.Deleted
+}
