@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,24 +61,27 @@ func TestTourOnAWS(t *testing.T) {
 }
 
 // TestWebNode runs one script at several providers: what changes is the
-// connection, and what that calls its sizes and images. The page is left out
-// where nothing runs that could serve it.
+// connection, and what that calls its sizes and images. Where nodes really run
+// the page is deployed and asked for.
 func TestWebNode(t *testing.T) {
-	for name, cloud := range map[string]struct {
-		config func(t *testing.T) string
-		args   []string
-	}{
-		"ec2": {moto, []string{"--size", "t3.micro"}},
-		"gce": {func(t *testing.T) string {
+	if testing.Short() {
+		t.Skip("it starts clouds")
+	}
+	for name, cloud := range map[string]func(t *testing.T) (config string, args []string){
+		"ec2": func(t *testing.T) (string, []string) {
+			return moto(t), []string{"--size", "t3.micro"}
+		},
+		"gce": func(t *testing.T) (string, []string) {
+			t.Setenv("LAB_TOKEN", gce.Token)
 			return `[connection.cloud]
 driver = "gce"
 endpoint = "` + gce.Start(t).URL + `"
 project = "` + gce.Project + `"
 zone = "us-central1-a"
 access_token = { env = "LAB_TOKEN" }
-`
-		}, []string{"--size", "e2-micro"}},
-		"azure": {func(t *testing.T) string {
+`, []string{"--size", "e2-micro"}
+		},
+		"azure": func(t *testing.T) (string, []string) {
 			t.Setenv("LAB_TOKEN", azure.Token)
 			return `[connection.cloud]
 driver = "azure"
@@ -85,13 +90,40 @@ subscription = "` + azure.Subscription + `"
 resource_group = "` + azure.Group + `"
 location = "` + azure.Location + `"
 access_token = { env = "LAB_TOKEN" }
-`
-		}, []string{"--size", "Standard_B1s"}},
+`, []string{"--size", "Standard_B1s"}
+		},
+		"openstack": func(t *testing.T) (string, []string) {
+			c := lab.OpenStack(t)
+			t.Setenv("LAB_TOKEN", c.Password)
+			return `[connection.cloud]
+driver = "openstack"
+auth_url = "` + c.AuthURL + `"
+username = "` + c.User + `"
+password = { env = "LAB_TOKEN" }
+project_name = "` + c.Project + `"
+zone = "nova"
+`, []string{"--image", c.Image}
+		},
+		"libvirt": func(t *testing.T) (string, []string) {
+			h := lab.Libvirt(t)
+			return `[connection.cloud]
+driver = "libvirt"
+endpoint = "` + h.URI + `"
+pool = "` + h.Pool + `"
+network = "` + h.Network + `"
+virt_type = "qemu"
+sizes = [{ name = "tiny", ram = 128, disk = 1 }]
+`, []string{"--size", "tiny", "--image", h.Image, "--allow-ssh", "*", "--allow-http", "0.0.0.0/0"}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("LAB_TOKEN", gce.Token)
-			out := script(t, cloud.config(t), "web_node.star", append([]string{"--cloud", "cloud", "--deploy=false"}, cloud.args...)...)
+			config, args := cloud(t)
+			runs := slices.Contains(args, "--allow-ssh")
+			out := script(t, config, "web_node.star", append([]string{"--cloud", "cloud", "--deploy=" + strconv.FormatBool(runs)}, args...)...)
 			contains(t, out, "key pair web-node SHA256:", "node web-node is running with volume web-node-data of 10 GiB", "cleaned up 5 of 5")
+			if runs {
+				contains(t, out, ":80/ serves the page")
+			}
 		})
 	}
 }
