@@ -14,6 +14,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/kubernetes"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
+	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/rancher"
 	"github.com/cloudlark/cloudlark/drivers/sim"
 )
@@ -27,5 +28,6 @@ func Providers(state string) []*drivers.Provider {
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),
+		openstack.Providers(),
 	)
 }

@@ -130,6 +130,9 @@ func compatible(s lab.S3) map[string]any {
 }
 
 func TestCeph(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a server")
+	}
 	drivertest.Storage(t, drivertest.Harness{
 		Open:       opener("ceph", compatible(lab.Ceph(t))),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
@@ -142,6 +145,9 @@ func TestCeph(t *testing.T) {
 }
 
 func TestMinIO(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a server")
+	}
 	drivertest.Storage(t, drivertest.Harness{
 		Open:       opener("minio", compatible(lab.MinIO(t))),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,

@@ -39,6 +39,9 @@ func openBlobsWith(t testing.TB, config map[string]any, chain ...op.Interceptor)
 }
 
 func TestBlobsOnAzurite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a server")
+	}
 	store := lab.Azurite(t)
 	open := func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
 		c := map[string]any{"endpoint": store.Endpoint, "account": store.Account, "account_key": store.Key}

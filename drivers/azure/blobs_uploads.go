@@ -164,16 +164,16 @@ func readUploads(blocks []*blockblob.Block) map[uploadID]*upload {
 }
 
 // stage sends a block, which is nothing before it is committed.
-func (d *blobsDriver) stage(ctx context.Context, bucket, name, id string, body io.ReadSeeker, sum uint64) error {
-	start, err := body.Seek(0, io.SeekCurrent)
+func (d *blobsDriver) stage(ctx context.Context, bucket, name, id string, r io.ReadSeeker, sum uint64) error {
+	body, err := storage.Rewindable(r)
 	if err != nil {
-		return op.Errorf(op.Internal, "reading the body: %w", err)
+		return err
 	}
 	return op.Again(ctx, true, func() error {
-		if _, err := body.Seek(start, io.SeekStart); err != nil {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
 			return op.Errorf(op.Internal, "reading the body again: %w", err)
 		}
-		out, err := did(d.blob(bucket, name).StageBlock(ctx, id, streaming.NopCloser(from{body, start}), &blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeCRC64(sum)}))
+		out, err := did(d.blob(bucket, name).StageBlock(ctx, id, streaming.NopCloser(body), &blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeCRC64(sum)}))
 		if err != nil {
 			return err
 		}
@@ -182,21 +182,6 @@ func (d *blobsDriver) stage(ctx context.Context, bucket, name, id string, body i
 		}
 		return nil
 	})
-}
-
-// from is a body that begins where it is: the SDK seeks to the start, and takes
-// the end for the length.
-type from struct {
-	io.ReadSeeker
-	start int64
-}
-
-func (f from) Seek(offset int64, whence int) (int64, error) {
-	if whence == io.SeekStart {
-		offset += f.start
-	}
-	at, err := f.ReadSeeker.Seek(offset, whence)
-	return at - f.start, err
 }
 
 func (d *blobsDriver) CreateMultipartUpload(ctx context.Context, in storage.CreateMultipartUpload) (storage.Upload, error) {

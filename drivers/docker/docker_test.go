@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -146,6 +147,21 @@ func TestDaemon(t *testing.T) {
 			t.Errorf("no such program: %v", err)
 		}
 		left(t, "broken")
+	})
+
+	t.Run("given up", func(t *testing.T) {
+		for _, after := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond, 150 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			c, err := drivers.Call[container.Container](ctx, conn, container.DeployContainer{Name: "given-up", Image: d.Image, Command: []string{"sleep", "600"}})
+			cancel()
+			switch {
+			case err == nil:
+				do(t, conn, container.DestroyContainer{Container: c.ID})
+			case op.KindOf(err) != op.Timeout:
+				t.Errorf("after %v: %v", after, err)
+			}
+			left(t, "given-up")
+		}
 	})
 
 	t.Run("replicas", func(t *testing.T) {

@@ -188,6 +188,7 @@ func inspected(c docker.InspectResponse) container.Container {
 			out.Extra[name] = v
 		}
 	}
+	var published network.PortMap // of one that does not run, what it would have
 	if h := c.HostConfig; h != nil {
 		out.CPUs, out.Memory = cpus(h.Resources), int(h.Memory>>20)
 		out.RestartPolicy = policies[h.RestartPolicy.Name]
@@ -195,37 +196,28 @@ func inspected(c docker.InspectResponse) container.Container {
 		for target := range h.Tmpfs { // an older form, which is not among the mounts
 			out.Mounts = append(out.Mounts, container.Mount{Target: target, ReadOnly: strings.Contains(","+h.Tmpfs[target]+",", ",ro,")})
 		}
-		// Of one that does not run, what it would have.
-		for port, bindings := range h.PortBindings {
-			for _, b := range bindings {
-				if !running(c) {
-					outside, _ := strconv.Atoi(b.HostPort)
-					out.Ports = reached(out.Ports, int(port.Num()), outside, b.HostIP, string(port.Proto()))
-				}
-			}
-		}
+		published = h.PortBindings
 	}
 	for _, m := range c.Mounts {
 		out.Mounts = append(out.Mounts, mounted(m))
 	}
 	if n := c.NetworkSettings; n != nil {
-		for port, bindings := range n.Ports {
-			if len(bindings) == 0 {
-				bindings = []network.PortBinding{{}}
-			}
-			for _, b := range bindings {
-				outside, _ := strconv.Atoi(b.HostPort)
-				out.Ports = reached(out.Ports, int(port.Num()), outside, b.HostIP, string(port.Proto()))
-			}
+		if len(n.Ports) > 0 {
+			published = n.Ports
 		}
 		out.IPs = addresses(n.Networks)
 	}
+	for port, bindings := range published {
+		if len(bindings) == 0 {
+			bindings = []network.PortBinding{{}} // reached at the container's own address alone
+		}
+		for _, b := range bindings {
+			outside, _ := strconv.Atoi(b.HostPort)
+			out.Ports = reached(out.Ports, int(port.Num()), outside, b.HostIP, string(port.Proto()))
+		}
+	}
 	sorted(&out)
 	return out
-}
-
-func running(c docker.InspectResponse) bool {
-	return c.NetworkSettings != nil && len(c.NetworkSettings.Ports) > 0
 }
 
 // sorted puts in order what the daemon gives in any.

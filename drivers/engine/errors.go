@@ -61,7 +61,7 @@ var messages = []struct {
 	words []string
 }{
 	{op.AlreadyExists, []string{"is already in use by container"}},
-	{op.RateLimited, []string{"toomanyrequests"}},
+	{op.RateLimited, []string{"toomanyrequests", "429 too many requests"}},
 	{op.NotFound, []string{"pull access denied", "manifest unknown", "name unknown", "repository does not exist", "tag does not exist", "no such image"}},
 	{op.Unauthenticated, []string{"unauthorized", "authentication required", "no basic auth credentials", "incorrect username or password",
 		"tls: certificate required", "tls: bad certificate", "client authentication (--tlsverify)"}},
@@ -69,7 +69,7 @@ var messages = []struct {
 	{op.Conflict, []string{"port is already allocated", "address already in use", "is already in progress"}},
 	{op.QuotaExceeded, []string{"no space left on device"}},
 	{op.InvalidArgument, []string{"invalid reference format", "invalid repository name", "gave http response to https client"}},
-	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "exit status 255"}},
+	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "unexpected http status: 5", "exit status 255"}},
 }
 
 func kindOfMessage(message string) op.Kind {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,11 +161,11 @@ func TestTagsStay(t *testing.T) {
 // their names from different connections.
 func TestCopy(t *testing.T) {
 	l := lab.Distribution(t)
-	uploads := 0
+	var uploads atomic.Int64
 	other := lab.Registry(t, "127.0.0.1", func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost || r.Method == http.MethodPatch {
-				uploads++
+				uploads.Add(1)
 			}
 			next.ServeHTTP(w, r)
 		})
@@ -203,10 +204,10 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	// Again, nothing is sent; and within a registry nothing has to be.
-	sent := uploads
+	sent := uploads.Load()
 	call[container.Image](t, conn, container.CopyImage{Image: from.ID, To: other + "/production/app:stable"})
-	if uploads != sent {
-		t.Errorf("a second copy made %d uploads", uploads-sent)
+	if n := uploads.Load(); n != sent {
+		t.Errorf("a second copy made %d uploads", n-sent)
 	}
 	if i := call[container.Image](t, conn, container.CopyImage{Image: "team/app:1.2", To: "elsewhere/app:1.2"}); i.Digest != want.String() {
 		t.Errorf("within the registry the copy is %+v", i)

@@ -6,3 +6,12 @@
 // call of the SDK goes through got or failed, which makes its error an
 // [op.Error].
 package openstack
+
+import "github.com/cloudlark/cloudlark/drivers"
+
+// Providers returns the drivers of this package.
+func Providers() []*drivers.Provider {
+	return []*drivers.Provider{
+		swiftProvider(),
+	}
+}

@@ -102,6 +102,9 @@ func (s *session) authenticate(ctx context.Context) (*identity, error) {
 		client.SetToken(s.login.auth.TokenID)
 		return &identity{client: client}, nil
 	}
+	if version1.MatchString(s.login.auth.IdentityEndpoint) {
+		return s.authenticateV1(ctx, client)
+	}
 	if err := sdk.Authenticate(ctx, client, s.login.auth); err != nil {
 		return nil, failed(err)
 	}

@@ -90,3 +90,28 @@ func (f *flowing) Read(p []byte) (int, error) {
 	}
 	return f.Reader.Read(p)
 }
+
+// Rewindable is a body as it is from here on: its beginning is where r is now. It
+// has no Close, so that who sends it does not end what is the caller's.
+func Rewindable(r io.ReadSeeker) (io.ReadSeeker, error) {
+	start, err := r.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, op.Errorf(op.Internal, "reading the body: %w", err)
+	}
+	return &rewindable{r, start}, nil
+}
+
+type rewindable struct {
+	r     io.ReadSeeker
+	start int64
+}
+
+func (b *rewindable) Read(p []byte) (int, error) { return b.r.Read(p) }
+
+func (b *rewindable) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekStart {
+		offset += b.start
+	}
+	at, err := b.r.Seek(offset, whence)
+	return at - b.start, err
+}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 
@@ -36,6 +37,8 @@ func (b *Checked) Read(p []byte) (int, error) {
 		return n, io.EOF
 	case b.Context.Err() != nil:
 		return n, op.AsError(b.Context.Err())
+	case op.KindOf(err) == op.Internal && errors.As(err, new(*op.Error)): // what the body itself has found
+		return n, err
 	case err == io.EOF:
 		err = io.ErrUnexpectedEOF
 	}

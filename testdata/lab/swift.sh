@@ -84,12 +84,11 @@ X
 		case $filter in tempauth | cache | versioned_writes) ;; *) printf '[filter:%s]\nuse = egg:swift#%s\n' "$filter" "$filter" ;; esac
 	done
 } >etc/proxy.conf
-daemon /usr/bin/python3 "$(command -v swift-proxy-server)" etc/proxy.conf
-for _ in $(seq 600); do
-	if curl -sf "http://$address/healthcheck" >/dev/null; then
-		echo "ready at $address"
-		break
-	fi
-	sleep 0.1
+# The proxy does without a server for a minute that did not answer it.
+for port in "$memcached" "$object" "$container" "$account"; do
+	until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.1; done
 done
+daemon /usr/bin/python3 "$(command -v swift-proxy-server)" etc/proxy.conf
+until curl -sf "http://$address/healthcheck" >/dev/null; do sleep 0.1; done
+echo "ready at $address"
 wait -n
