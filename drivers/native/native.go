@@ -3,7 +3,7 @@
 // deadlines, retries and the log hold for them as for any other.
 //
 //	cloud.native("DescribeSpotPriceHistory", InstanceTypes = ["t3.micro"])       # AWS: an operation and its arguments
-//	cloud.native("GET /v2.1/os-hypervisors", query = {"limit": 10})              # REST: a method and a path
+//	cloud.native("GET /os-hypervisors", query = {"limit": 10})                   # REST: a method and a path
 //
 // A driver says what its operations are called and what each does: see [Caller].
 package native
