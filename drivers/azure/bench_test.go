@@ -19,6 +19,7 @@ import (
 func cannedNodes(b *testing.B) (url string, requests *atomic.Int64) {
 	b.Helper()
 	const total, size = 1000, 500
+	const vmType, diskType, nicType = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks", "Microsoft.Network/networkInterfaces"
 	at := func(kind string, i int) string {
 		return fmt.Sprintf("/subscriptions/bench/resourceGroups/web/providers/%s/node-%04d", kind, i)
 	}
@@ -28,13 +29,13 @@ func cannedNodes(b *testing.B) (url string, requests *atomic.Int64) {
 				"properties": map[string]any{"provisioningState": "Succeeded", "hardwareProfile": map[string]any{"vmSize": "Standard_B2s"}, "timeCreated": "2026-10-01T00:00:00Z",
 					"storageProfile": map[string]any{"imageReference": map[string]any{"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"},
 						"osDisk": map[string]any{"managedDisk": map[string]any{"id": at(diskType, i)}}},
-					"networkProfile": map[string]any{"networkInterfaces": []any{map[string]any{"id": at("Microsoft.Network/networkInterfaces", i)}}}}}
+					"networkProfile": map[string]any{"networkInterfaces": []any{map[string]any{"id": at(nicType, i)}}}}}
 		},
 		"status": func(i int) map[string]any {
 			return map[string]any{"id": at(vmType, i), "properties": map[string]any{"instanceView": map[string]any{"statuses": []any{map[string]any{"code": "PowerState/running"}}}}}
 		},
 		"networkInterfaces": func(i int) map[string]any {
-			return map[string]any{"id": at("Microsoft.Network/networkInterfaces", i), "properties": map[string]any{"ipConfigurations": []any{map[string]any{"name": "primary",
+			return map[string]any{"id": at(nicType, i), "properties": map[string]any{"ipConfigurations": []any{map[string]any{"name": "primary",
 				"properties": map[string]any{"privateIPAddress": "10.0.0.7", "publicIPAddress": map[string]any{"id": at(ipType, i)},
 					"subnet": map[string]any{"id": "/subscriptions/bench/resourceGroups/web/providers/Microsoft.Network/virtualNetworks/net/subnets/one"}}}}}}
 		},

@@ -23,13 +23,10 @@ func (r ref) String() string { return strings.ToLower(r.group) + "/" + strings.J
 
 // The types of resources.
 const (
-	vmType     = "Microsoft.Compute/virtualMachines"
-	diskType   = "Microsoft.Compute/disks"
 	imageType  = "Microsoft.Compute/images"
 	netType    = "Microsoft.Network/virtualNetworks"
 	subnetType = "Microsoft.Network/virtualNetworks/subnets"
 	groupType  = "Microsoft.Network/networkSecurityGroups"
-	memberType = "Microsoft.Network/applicationSecurityGroups"
 )
 
 // path is Azure's own id.

@@ -179,12 +179,10 @@ func (d *gkeDriver) running(ctx context.Context) ([]string, error) {
 
 func clusterState(status string) container.State {
 	switch status {
-	case "PROVISIONING":
+	case "PROVISIONING", "STOPPING": // until it is gone, its name is taken
 		return container.Pending
 	case "RUNNING", "RECONCILING":
 		return container.Running
-	case "STOPPING":
-		return container.Terminated
 	case "ERROR", "DEGRADED":
 		return container.Error
 	}

@@ -13,7 +13,7 @@ DaemonSets and Pods of their own, too, whoever made them. ` + "`command`" + ` is
   state error, and ` + "`extra[\"reason\"]`" + ` says why: the image is not looked for before the pods start. Readiness is that of extra = {"readiness_probe": …}.
 - **Lists** say what the workloads say. Addresses, exit statuses, the ports of Services, and why a pod does not start are for get_container and refresh().
 - **Stop** takes the pods away and remembers how many there were; start brings as many back. A Job is suspended and resumed; one that has ended does not run again. DaemonSets and Pods cannot be stopped.
-- **Destroy** deletes the workload with its pods and its Service; it is there, terminated, until they are gone.
+- **Destroy** deletes the workload with its pods and its Service; it is there, pending, until they are gone.
 - **Logs** are of all pods, merged by time; following them, new pods too. Kubernetes does not tell standard error apart: all lines are stdout.
 - **Commands** (exec) run in one pod. Environment variables are set with the program env, which must be in the image.
 - Names are DNS labels; tags are labels, of the pods too, so that a Service of your own can select by them.

@@ -86,7 +86,8 @@ func reader[T any](of func(T) workload) func([]byte) (workload, error) {
 		}
 		w := of(v)
 		if w.meta.DeletionTimestamp != nil {
-			w.state, w.reason = container.Terminated, "Deleting"
+			// Not terminated, which would be gone: its name is taken until then.
+			w.state, w.reason = container.Pending, "Deleting"
 		}
 		return w, nil
 	}
@@ -221,6 +222,9 @@ func (w *workload) look(pods []corev1.Pod) {
 	for _, p := range pods {
 		if p.Status.PodIP != "" && p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
 			w.ips = append(w.ips, p.Status.PodIP)
+		}
+		if w.meta.DeletionTimestamp != nil {
+			continue // it goes: why it does not run is of no account
 		}
 		name := mainContainer(&p)
 		for _, s := range p.Status.ContainerStatuses {

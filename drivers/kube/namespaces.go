@@ -30,7 +30,7 @@ func (n Namespaces) show(ns corev1.Namespace, version string) container.Cluster 
 		Tags: tags(ns.Labels), CreatedAt: ns.CreationTimestamp.UTC(), Extra: map[string]any{"uid": string(ns.UID)}}
 	delete(c.Tags, corev1.LabelMetadataName) // its name again
 	if ns.Status.Phase == corev1.NamespaceTerminating {
-		c.State = container.Terminated
+		c.State = container.Pending // terminated would be gone, and its name free
 	}
 	return c
 }

@@ -48,9 +48,9 @@ func (c cluster) show() container.Cluster {
 	switch c.State {
 	case "active", "updating", "upgrading":
 		out.State = container.Running
-	case "pending", "provisioning", "waiting", "initializing", "registering":
+	case "pending", "provisioning", "waiting", "initializing", "registering", "removing":
 		out.State = container.Pending
-	case "removing", "removed":
+	case "removed":
 		out.State = container.Terminated
 	case "error", "unavailable", "degraded", "inactive":
 		out.State = container.Error

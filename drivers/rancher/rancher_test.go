@@ -115,7 +115,7 @@ func TestTakenBack(t *testing.T) {
 	if names := s.Names(); len(names) != 2 { // "half" is being removed
 		t.Errorf("there are %v", names)
 	}
-	if c, err := drivers.Call[container.Cluster](t.Context(), conn, container.GetCluster{Cluster: "c-m-00000001"}); err != nil || c.State != container.Terminated {
+	if c, err := drivers.Call[container.Cluster](t.Context(), conn, container.GetCluster{Cluster: "c-m-00000001"}); err != nil || c.Extra["state"] != "removing" {
 		t.Errorf("it left %+v, %v", c, err)
 	}
 	s.Refuse(http.MethodDelete, "/clusters/c-m-00000002", http.StatusInternalServerError)

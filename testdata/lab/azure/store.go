@@ -2,7 +2,6 @@ package azure
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -110,19 +109,6 @@ func every[T any](s *Server, group string) []*T {
 		}
 	}
 	return list
-}
-
-// clone is a deep copy, by way of JSON.
-func clone[T any](v *T) *T {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	w := new(T)
-	if err := json.Unmarshal(data, w); err != nil {
-		panic(err)
-	}
-	return w
 }
 
 // paged is the page of a list that the request asks for, and the link to the
