@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cloudlark/cloudlark/testdata/lab"
+	"github.com/cloudlark/cloudlark/testdata/lab/azure"
 	"github.com/cloudlark/cloudlark/testdata/lab/gce"
 )
 
@@ -75,6 +76,17 @@ zone = "us-central1-a"
 access_token = { env = "LAB_TOKEN" }
 `
 		}, []string{"--size", "e2-micro"}},
+		"azure": {func(t *testing.T) string {
+			t.Setenv("LAB_TOKEN", azure.Token)
+			return `[connection.cloud]
+driver = "azure"
+endpoint = "` + azure.Start(t, 0).URL + `"
+subscription = "` + azure.Subscription + `"
+resource_group = "` + azure.Group + `"
+location = "` + azure.Location + `"
+access_token = { env = "LAB_TOKEN" }
+`
+		}, []string{"--size", "Standard_B1s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("LAB_TOKEN", gce.Token)

@@ -11,11 +11,14 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/docker"
 	"github.com/cloudlark/cloudlark/drivers/google"
 	"github.com/cloudlark/cloudlark/drivers/joyent"
+	"github.com/cloudlark/cloudlark/drivers/kubernetes"
 	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
 	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/openstack"
+	"github.com/cloudlark/cloudlark/drivers/rancher"
 	"github.com/cloudlark/cloudlark/drivers/sim"
+	"github.com/cloudlark/cloudlark/drivers/softlayer"
 )
 
 // Providers lists every native driver. state is the folder in which the
@@ -23,11 +26,10 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), oci.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), kubernetes.Provider(), libvirt.Provider(), oci.Provider(), rancher.Provider(), softlayer.Provider()},
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),
-		[]*drivers.Provider{libvirt.Provider()},
 		openstack.Providers(),
 	)
 }

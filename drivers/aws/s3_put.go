@@ -81,6 +81,9 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {
 		return storage.Object{}, err
 	}
+	if o, done, err := u.twice(ctx); done {
+		return o, err
+	}
 	first, sum, err := u.part(0, nil)
 	if err != nil {
 		return storage.Object{}, err
@@ -92,14 +95,38 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	}
 	var o storage.Object
 	if int64(len(first)) < u.size(0) {
-		o, err = u.single(ctx, first)
+		o, err = u.single(ctx, bytes.NewReader(first))
 	} else {
 		o, err = u.multipart(ctx, first, sum)
 	}
-	if in.IfAbsent && isCode(err, "PreconditionFailed") {
-		return o, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
+	return o, u.conflict(err)
+}
+
+// atOnce is how long a body may be that is sent in one request without being held
+// in memory.
+const atOnce = 64 << 20
+
+// twice sends a body at once that can be read twice, for its checksum and to be
+// sent: none of it is held in memory. It reports whether this is one.
+func (u *upload) twice(ctx context.Context) (o storage.Object, done bool, err error) {
+	if _, ok := u.in.Body.(io.ReadSeeker); !ok || u.in.Size == nil || *u.in.Size > atOnce {
+		return o, false, nil
 	}
-	return o, err
+	body, err := storage.SumBody(ctx, u.in.Body, u.in.Size, atOnce)
+	if err != nil {
+		return o, true, err
+	}
+	u.read, u.crc = body.Size, body.CRC32C
+	o, err = u.single(ctx, body)
+	return o, true, u.conflict(err)
+}
+
+// conflict is an error in the words of who wanted no object to be there.
+func (u *upload) conflict(err error) error {
+	if u.in.IfAbsent && isCode(err, "PreconditionFailed") {
+		return op.Errorf(op.AlreadyExists, "the object %s exists already: %w", u.in.Name, err)
+	}
+	return err
 }
 
 // absent looks whether there is no such object yet, for services that do not.
@@ -142,10 +169,10 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 	return b.Bytes(), sum, nil
 }
 
-func (u *upload) single(ctx context.Context, b []byte) (storage.Object, error) {
+func (u *upload) single(ctx context.Context, body io.ReadSeeker) (storage.Object, error) {
 	var out *s3.PutObjectOutput
 	err := op.Again(ctx, !u.in.IfAbsent, func() (err error) {
-		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: bytes.NewReader(b), ContentLength: aws.Int64(int64(len(b))),
+		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: body, ContentLength: &u.read,
 			ContentType: &u.in.ContentType, Metadata: u.metadata, StorageClass: types.StorageClass(u.in.StorageClass), ChecksumCRC32C: crc32c(u.crc), IfNoneMatch: u.ifNoneMatch(),
 			ACL: types.ObjectCannedACL(u.extra.ACL), CacheControl: optional(u.extra.CacheControl), ContentDisposition: optional(u.extra.ContentDisposition),
 			ContentEncoding: optional(u.extra.ContentEncoding), ContentLanguage: optional(u.extra.ContentLanguage),

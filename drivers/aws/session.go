@@ -115,7 +115,9 @@ func sessionOf(cfg aws.Config, pageSize int) *session {
 	// The SDK's client cannot be closed, the transport that it would use can.
 	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		transport := client.GetTransport()
-		transport.MaxIdleConnsPerHost = 16
+		// As many as are used at once are kept, and bodies move in larger pieces.
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 256
+		transport.WriteBufferSize, transport.ReadBufferSize = 64<<10, 64<<10
 		s.config.HTTPClient = &http.Client{Transport: readOnce{transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		s.close = transport.CloseIdleConnections
 	}

@@ -1,9 +1,9 @@
 package azure
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
 	"iter"
 	"strings"
 
@@ -96,7 +96,11 @@ func (d *computeDriver) AllocateAddress(ctx context.Context, in compute.Allocate
 	if err != nil {
 		return compute.Address{}, err
 	}
-	name := cmp.Or(in.Name, "address-"+strings.ToLower(rand.Text()[:10]))
+	token := op.Token(ctx)
+	name := in.Name
+	if name == "" { // the same one when the call is repeated
+		name = fmt.Sprintf("address-%x", sha256.Sum256([]byte(token)))[:20]
+	}
 	if err := named("an address", name, 80); err != nil {
 		return compute.Address{}, err
 	}
@@ -108,7 +112,6 @@ func (d *computeDriver) AllocateAddress(ctx context.Context, in compute.Allocate
 	if err != nil {
 		return compute.Address{}, err
 	}
-	token := op.Token(ctx)
 	ip := armnetwork.PublicIPAddress{Location: &location, Tags: tagsFor(in.Tags, "", token), SKU: standardIP(), Properties: &armnetwork.PublicIPAddressPropertiesFormat{
 		PublicIPAllocationMethod: pointer(armnetwork.IPAllocationMethodStatic), PublicIPAddressVersion: pointer(armnetwork.IPVersionIPv4)}}
 	for _, z := range extra.Zones {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -80,19 +81,18 @@ func newManager(c managerConfig) (*manager, error) {
 	m := &manager{session: s, group: c.ResourceGroup, location: place(c.Location), finding: make(chan struct{}, 1)}
 	m.finding <- struct{}{}
 	m.options = &arm.ClientOptions{ClientOptions: s.options, DisableRPRegistration: true}
+	// Behind an endpoint there may be Azure itself, whose links lead to it.
+	allowed := only{hostOf(m.options.Cloud.Services[cloud.ResourceManager].Endpoint)}
 	if c.Endpoint != "" {
 		root, err := url.Parse(c.Endpoint)
 		if err != nil || root.Host == "" {
 			return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be like \"https://management.azure.com\"", c.Endpoint)
 		}
 		m.redirect(strings.TrimSuffix(root.String(), "/"))
+		allowed = append(allowed, root.Host)
 		m.options.InsecureAllowCredentialWithHTTP = root.Scheme == "http"
 	}
-	host, err := url.Parse(m.options.Cloud.Services[cloud.ResourceManager].Endpoint)
-	if err != nil {
-		return nil, op.Errorf(op.InvalidArgument, "endpoint: %w", err)
-	}
-	m.options.PerCallPolicies = append(m.options.PerCallPolicies, only(host.Host))
+	m.options.PerCallPolicies = append(m.options.PerCallPolicies, allowed)
 	if c.ResourceGroup != "" && !groupName.MatchString(c.ResourceGroup) {
 		return nil, op.Errorf(op.InvalidArgument, "resource_group is %q: it would be like \"web-prod\"", c.ResourceGroup)
 	}
@@ -126,15 +126,23 @@ func (m *manager) redirect(endpoint string) {
 		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: service}}
 }
 
-// only is the host that requests may go to: links to a next page, and to the
+// only are the hosts that requests may go to: links to a next page, and to the
 // state of an operation, are the service's words, and the token goes along.
-type only string
+type only []string
 
 func (o only) Do(r *policy.Request) (*http.Response, error) {
-	if host := r.Raw().URL.Host; host != string(o) {
+	if host := r.Raw().URL.Host; !slices.Contains(o, host) {
 		return nil, op.Errorf(op.Internal, "the answer leads to %s: no token goes there", host)
 	}
 	return r.Next()
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // clients makes no request.
@@ -185,12 +193,12 @@ func (m *manager) api(ctx context.Context) (*api, error) {
 	if a := known(); a != nil {
 		return a, nil
 	}
-	a, err := m.clients("none")
+	places, err := armsubscriptions.NewClient(m.credential, m.options)
 	if err != nil {
-		return nil, err
+		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
 	}
 	var ids []string
-	for pager := a.places.NewListPager(nil); pager.More(); {
+	for pager := places.NewListPager(nil); pager.More(); {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
 			return nil, failed(err)
@@ -208,7 +216,8 @@ func (m *manager) api(ctx context.Context) (*api, error) {
 	default:
 		return nil, op.Errorf(op.InvalidArgument, "the credentials can see %d subscriptions: give subscription, one of %s", len(ids), strings.Join(ids, ", "))
 	}
-	if a, err = m.clients(ids[0]); err != nil {
+	a, err := m.clients(ids[0])
+	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()

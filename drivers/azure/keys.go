@@ -3,6 +3,7 @@ package azure
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
 
@@ -21,21 +22,21 @@ func (d *computeDriver) keyName(k *armcompute.SSHPublicKeyResource) string {
 	return value(k.Name)
 }
 
-// keyOf fails where Azure's key is none: one that was never given or made.
-func (d *computeDriver) keyOf(k *armcompute.SSHPublicKeyResource) (compute.KeyPair, error) {
+// keyOf has no fingerprint where Azure's key is none: one that was never given or made.
+func (d *computeDriver) keyOf(k *armcompute.SSHPublicKeyResource) compute.KeyPair {
 	pair := compute.KeyPair{Name: d.keyName(k), Extra: extras(map[string]any{"location": place(value(k.Location)), "tags": tagsOf(k.Tags)})}
 	if k.SystemData != nil {
 		pair.CreatedAt = when(k.SystemData.CreatedAt)
 	}
-	if k.Properties == nil || value(k.Properties.PublicKey) == "" {
-		return pair, nil
+	if k.Properties == nil {
+		return pair
 	}
-	public, err := sshkey.Parse(value(k.Properties.PublicKey))
-	if err != nil {
-		return pair, op.Errorf(op.Internal, "the key pair %s: %s", pair.Name, op.AsError(err).Message)
+	// Keys that came by the portal can be broken into lines.
+	pair.PublicKey = strings.NewReplacer("\r", "", "\n", "").Replace(value(k.Properties.PublicKey))
+	if public, err := sshkey.Parse(pair.PublicKey); err == nil {
+		pair.PublicKey, pair.Fingerprint = public.Line, public.Fingerprint
 	}
-	pair.PublicKey, pair.Fingerprint = public.Line, public.Fingerprint
-	return pair, nil
+	return pair
 }
 
 func (d *computeDriver) ListKeyPairs(ctx context.Context, _ compute.ListKeyPairs) iter.Seq2[compute.KeyPair, error] {
@@ -55,16 +56,7 @@ func (d *computeDriver) ListKeyPairs(ctx context.Context, _ compute.ListKeyPairs
 				return r.Value, r.NextLink
 			})
 		}
-		if err != nil {
-			return nil, "", err
-		}
-		list := make([]compute.KeyPair, len(found))
-		for i, k := range found {
-			if list[i], err = d.keyOf(k); err != nil {
-				return nil, "", err
-			}
-		}
-		return list, next, nil
+		return convert(found, d.keyOf), next, err
 	})
 }
 
@@ -81,11 +73,7 @@ func (d *computeDriver) keyPair(ctx context.Context, name string) (compute.KeyPa
 	if err != nil {
 		return compute.KeyPair{}, err
 	}
-	pair, err := d.keyOf(&found.SSHPublicKeyResource)
-	if err == nil && pair.PublicKey == "" {
-		err = op.Errorf(op.Conflict, "the key pair %s has no public key yet", r)
-	}
-	return pair, err
+	return d.keyOf(&found.SSHPublicKeyResource), nil
 }
 
 func (d *computeDriver) GetKeyPair(ctx context.Context, in compute.GetKeyPair) (compute.KeyPair, error) {
@@ -138,7 +126,7 @@ func (d *computeDriver) register(ctx context.Context, name string, public sshkey
 	if err != nil {
 		return compute.KeyPair{}, err
 	}
-	return d.keyOf(made)
+	return d.keyOf(made), nil
 }
 
 func (d *computeDriver) DeleteKeyPair(ctx context.Context, in compute.DeleteKeyPair) error {

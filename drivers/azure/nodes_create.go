@@ -205,6 +205,9 @@ func (d *computeDriver) plan(ctx context.Context, in compute.CreateNode, token s
 		if err != nil {
 			return nil, err
 		}
+		if k.Fingerprint == "" {
+			return nil, op.Errorf(op.Conflict, "the key pair %s has no public key that could be put into a node", in.KeyPair)
+		}
 		// The comment is how the node knows its key pair by name.
 		p.key = strings.Join(strings.Fields(k.PublicKey)[:2], " ") + " " + in.KeyPair
 	} else if extra.AdminPassword == "" && !extra.Specialized {

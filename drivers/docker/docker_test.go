@@ -174,15 +174,22 @@ func TestDaemon(t *testing.T) {
 	t.Run("health", func(t *testing.T) {
 		c := deploy(t, container.DeployContainer{Name: "checked", Command: []string{"sleep", "600"},
 			Extra: map[string]any{"health": []any{"CMD-SHELL", "test -e /tmp/well"}, "health_interval": 1, "health_retries": 1}})
-		if c.State != container.Running || c.Ready != 0 {
+		if c.State != container.Pending || c.Ready != 0 {
 			t.Errorf("before its first check it is %s, ready %d", c.State, c.Ready)
 		}
 		get := func() container.Container {
 			return call[container.Container](t, conn, container.GetContainer{Container: c.ID})
 		}
-		await(t, "it to be unhealthy", func() bool { return get().Extra["health"] == "unhealthy" })
+		await(t, "it to be unhealthy", func() bool { return get().State == container.Error })
+		n := 0
+		for range drivers.List[container.Container](t.Context(), conn, container.ListContainers{State: container.Error}) {
+			n++
+		}
+		if n != 1 {
+			t.Errorf("%d containers are in error", n)
+		}
 		call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"touch", "/tmp/well"}})
-		await(t, "it to be healthy", func() bool { return get().Ready == 1 })
+		await(t, "it to be healthy", func() bool { return get().State == container.Running })
 		for listed, err := range drivers.List[container.Container](t.Context(), conn, container.ListContainers{Name: "checked"}) {
 			if err != nil || listed.Ready != 1 {
 				t.Errorf("the list says %+v, %v", listed, err)

@@ -85,6 +85,7 @@ type Harness struct {
 	// members that the provider cannot give them is "member.draining" or "member.disabled".
 	// Of "health_check.timeout" it leaves the default, and of
 	// "health_check.healthy_threshold" it gives the same as the other.
+	// Of "log_line.stream" it takes any for either.
 	Lacks map[string]string
 
 	// PlainTags says that tags can only be of letters, digits, "-" and "_".

@@ -31,7 +31,7 @@ func (d *Driver) ListContainers(ctx context.Context, in container.ListContainers
 			f.Add("label", k+"="+v)
 		}
 		for s, state := range states {
-			if in.State == state {
+			if in.State == state && state != container.Error { // which a running one may be, too
 				f.Add("status", string(s))
 			}
 		}
@@ -118,11 +118,21 @@ var states = map[docker.ContainerState]container.State{
 	docker.StateDead:       container.Error,
 }
 
-func stateOf(s docker.ContainerState) container.State {
-	if state, ok := states[s]; ok {
-		return state
+// stateOf is a container's state, and how many of it are ready: one, or none.
+// Where there is a health check, a container runs when that has passed.
+func stateOf(s docker.ContainerState, health docker.HealthStatus) (container.State, int) {
+	state, known := states[s]
+	switch {
+	case !known:
+		return container.Unknown, 0
+	case state != container.Running:
+		return state, 0
+	case health == docker.Starting:
+		return container.Pending, 0
+	case health == docker.Unhealthy:
+		return container.Error, 0
 	}
-	return container.Unknown
+	return state, 1
 }
 
 // status is what a list says in words alone: "Up 3 minutes (healthy)",
@@ -130,21 +140,21 @@ func stateOf(s docker.ContainerState) container.State {
 var status = regexp.MustCompile(`^(?:Up .*\((?:health: )?(starting|unhealthy)\)|Exited \((-?\d+)\))`)
 
 func summarized(c docker.Summary) container.Container {
-	out := container.Container{ID: c.ID, State: stateOf(c.State), Image: c.Image, Replicas: 1, Tags: c.Labels, CreatedAt: time.Unix(c.Created, 0).UTC(),
+	out := container.Container{ID: c.ID, Image: c.Image, Replicas: 1, Tags: c.Labels, CreatedAt: time.Unix(c.Created, 0).UTC(),
 		Extra: map[string]any{"status": c.Status, "image_id": c.ImageID, "network_mode": c.HostConfig.NetworkMode}}
 	for _, n := range c.Names {
 		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") { // others are links
 			out.Name = n
 		}
 	}
-	words := status.FindStringSubmatch(c.Status)
-	if out.State == container.Running && (words == nil || words[1] == "") {
-		out.Ready = 1
+	health := docker.NoHealthcheck
+	if words := status.FindStringSubmatch(c.Status); words != nil {
+		health = docker.HealthStatus(words[1])
+		if code, err := strconv.Atoi(words[2]); err == nil {
+			out.ExitCode = &code
+		}
 	}
-	if words != nil && words[2] != "" {
-		code, _ := strconv.Atoi(words[2])
-		out.ExitCode = &code
-	}
+	out.State, out.Ready = stateOf(c.State, health)
 	for _, p := range c.Ports {
 		out.Ports = reached(out.Ports, int(p.PrivatePort), int(p.PublicPort), p.IP, p.Type)
 	}
@@ -162,22 +172,19 @@ func inspected(c docker.InspectResponse) container.Container {
 	out := container.Container{ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Replicas: 1, CreatedAt: instant(c.Created),
 		Extra: map[string]any{"image_id": c.Image, "restart_count": c.RestartCount, "driver": c.Driver, "platform": c.Platform}}
 	if s := c.State; s != nil {
-		out.State = stateOf(s.Status)
 		for name, v := range map[string]any{"pid": s.Pid, "oom_killed": s.OOMKilled, "error": s.Error, "started_at": s.StartedAt, "finished_at": s.FinishedAt} {
 			out.Extra[name] = v
 		}
-		healthy := true
-		if s.Health != nil && s.Health.Status != docker.NoHealthcheck && s.Health.Status != "" {
-			healthy = s.Health.Status == docker.Healthy
-			out.Extra["health"] = string(s.Health.Status)
+		health := docker.NoHealthcheck
+		if s.Health != nil {
+			health = s.Health.Status
+			out.Extra["health"] = string(health)
 			if n := len(s.Health.Log); n > 0 {
 				out.Extra["health_output"] = s.Health.Log[n-1].Output
 			}
 		}
-		switch {
-		case out.State == container.Running && healthy:
-			out.Ready = 1
-		case s.Status == docker.StateExited || s.Status == docker.StateDead:
+		out.State, out.Ready = stateOf(s.Status, health)
+		if s.Status == docker.StateExited || s.Status == docker.StateDead {
 			out.ExitCode = &s.ExitCode
 		}
 	}

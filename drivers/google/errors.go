@@ -47,9 +47,25 @@ func failed(err error) error {
 	if len(answer.Errors) > 0 {
 		e.Code, e.Message = answer.Errors[0].Reason, answer.Errors[0].Message
 	}
+	if e.Code == "" {
+		e.Code = statusOf(answer.Body)
+	}
 	e.Message = cmp.Or(e.Message, answer.Message, http.StatusText(answer.Code), err.Error())
 	e.Kind = cmp.Or(kindOfCode(e.Code, e.Message), kindOfStatus(answer.Code))
 	return e
+}
+
+// statusOf is the status that an error has instead of reasons, at the newer services.
+func statusOf(body string) string {
+	var answer struct {
+		Error struct {
+			Status string `json:"status"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(body), &answer) != nil {
+		return ""
+	}
+	return answer.Error.Status
 }
 
 // retryAfter reads the header, which is a number of seconds or a date.
@@ -69,6 +85,10 @@ var kinds = map[string]op.Kind{
 	"notFound":                      op.NotFound,
 	"RESOURCE_NOT_FOUND":            op.NotFound,
 	"alreadyExists":                 op.AlreadyExists,
+	"ALREADY_EXISTS":                op.AlreadyExists,
+	"NOT_FOUND":                     op.NotFound,
+	"FAILED_PRECONDITION":           op.Conflict,
+	"failedPrecondition":            op.Conflict,
 	"RESOURCE_ALREADY_EXISTS":       op.AlreadyExists,
 	"authError":                     op.Unauthenticated,
 	"required":                      op.InvalidArgument, // of 401 it is the login that is; see kindOfCode

@@ -1,5 +1,6 @@
 // Package google is the drivers for Google Cloud: "gce", of the compute family and
-// of the load balancers, and "gcs", of the storage family.
+// of the load balancers, "gcs", of the storage family, and "gke", of the container
+// family.
 //
 // How a session is opened (session.go, credentials.go) and what an error means
 // (errors.go) is for all services; each file of the rest is one part of one
@@ -10,11 +11,13 @@ package google
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
+	"github.com/cloudlark/cloudlark/drivers/kube"
 	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "gce" and "gcs".
+// Providers returns the drivers of this package: "gce" twice, "gcs" and "gke".
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -40,6 +43,17 @@ func Providers() []*drivers.Provider {
 			Doc:     sessionDoc + gcsDoc,
 			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}},
 		}, openGCS),
+		drivers.New(drivers.Info{
+			Name:    "gke",
+			Family:  container.Family,
+			Title:   "Google Kubernetes Engine",
+			Website: "https://cloud.google.com/kubernetes-engine",
+			Doc:     sessionDoc + gkeDoc + kube.Doc,
+			Extras:  map[string]any{"create_cluster": gkeExtra{}, "deploy_container": kube.DeployExtra{}},
+			Missing: kube.Missing(map[string]string{
+				"list_locations": "the service does not list them: clusters can be in the regions and zones of Google Compute Engine, which gce lists",
+			}),
+		}, openGKE),
 		drivers.New(drivers.Info{
 			Name:    "gce",
 			Family:  lb.Family,

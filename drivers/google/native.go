@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -112,36 +111,7 @@ func (s *session) receive(r *http.Request) (any, error) {
 	if err := googleapi.CheckResponse(resp); err != nil {
 		return nil, err
 	}
-	answer := json.NewDecoder(resp.Body)
-	answer.UseNumber() // large ones stay exact
-	var value any
-	if err := answer.Decode(&value); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return numbers(value), nil
-}
-
-// numbers makes of each number in an answer an integer, if it is one.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
-		}
-	}
-	return v
+	return native.ReadJSON(resp.Body)
 }
 
 // restPages follows nextPageToken, which all of Google's lists have.

@@ -3,15 +3,18 @@
 // deadlines, retries and the log hold for them as for any other.
 //
 //	cloud.native("DescribeSpotPriceHistory", InstanceTypes = ["t3.micro"])       # AWS: an operation and its arguments
-//	cloud.native("GET /v2.1/os-hypervisors", query = {"limit": 10})              # REST: a method and a path
+//	cloud.native("GET /os-hypervisors", query = {"limit": 10})                   # REST: a method and a path
 //
 // A driver says what its operations are called and what each does: see [Caller].
 package native
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"io"
 	"iter"
 	"reflect"
 	"strings"
@@ -196,4 +199,38 @@ func Plain(v any) (any, error) {
 		return r.FieldByIndex(t.ID().Index).String(), nil
 	}
 	return v, nil
+}
+
+// Fill reads what a script wrote in the provider's own form over what is in into,
+// a pointer to a struct of the SDK. A field that it does not have is an error.
+func Fill(argument string, value map[string]any, into any) error {
+	if value == nil {
+		return nil
+	}
+	plain, err := Plain(value)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(plain)
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		err = d.Decode(into)
+	}
+	if err != nil {
+		return op.Errorf(op.InvalidArgument, "%s: %w", argument, err)
+	}
+	return nil
+}
+
+// ReadJSON reads an answer: its numbers are integers where they are whole, however
+// large. It is nil of an answer that is empty.
+func ReadJSON(r io.Reader) (any, error) {
+	d := json.NewDecoder(r)
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return Numbers(v), nil
 }

@@ -140,7 +140,8 @@ func Retrying(ctx context.Context, err error) {
 type bulkKey struct{}
 
 // InBulk marks what is called with ctx as parts of one thing that is done with a
-// mass of others: nobody wants to be told of each.
+// mass of others: nobody wants to be told of each, and a driver may leave out of
+// an answer to a copy what it would have to ask for.
 func InBulk(ctx context.Context) context.Context { return context.WithValue(ctx, bulkKey{}, true) }
 
 // IsBulk reports whether [InBulk] has marked ctx.

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -38,11 +37,12 @@ func failed(err error) error {
 	if !ok {
 		return &op.Error{Kind: kindOfFailure(err), Message: err.Error(), Err: err}
 	}
-	e := &op.Error{RetryAfter: retryAfter(answer.ResponseHeader.Get("Retry-After")), Err: err}
+	e := &op.Error{RetryAfter: op.RetryAfter(answer.ResponseHeader.Get("Retry-After")), Err: err}
 	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Trans-Id"} {
 		e.RequestID = cmp.Or(e.RequestID, answer.ResponseHeader.Get(name))
 	}
 	e.Code, e.Message = said(answer.Body)
+	e.Message = strings.TrimSpace(strings.ReplaceAll(e.Message, "<br />", " ")) // which Glance puts into JSON, too
 	if to := answer.ResponseHeader.Get("Location"); answer.Actual/100 == 3 && to != "" {
 		e.Message = "the service redirects to " + to + ", which is not followed: use that as its endpoint"
 	}
@@ -115,8 +115,10 @@ var (
 	// full are the words for a limit of the project or of the cloud.
 	full = regexp.MustCompile(`(?i)quota|too many key pairs|exceeds? (the )?(allowed|maximum|available)|limit exceeded|no more (ip )?addresses|no (more )?valid host`)
 	// absent are the words in which an invalid request says that what it names is not there.
-	absent = regexp.MustCompile(`(?i)can ?not find|could not (be )?f(ou|i)nd|not found|does not exist|invalid (key_name|imageref|flavorref) provided|unable to find|is not a valid (node|instance)`)
-	exists = regexp.MustCompile(`(?i)already exists|already in use by|duplicate|there is already`)
+	absent = regexp.MustCompile(`(?i)can ?not find|could not (be )?f(ou|i)nd|not found|does not exist|invalid (key_name|imageref|flavorref) provided|is not a valid (node|instance)`)
+	// busy are those in which it says that the thing is not in a state for it.
+	busy   = regexp.MustCompile(`(?i)status must be|must be (available|detached)|current status is|currently has a status of|is (already|not) attached|in an error state`)
+	exists = regexp.MustCompile(`(?i)already exists|already (in use by|using)|duplicate|there is already`)
 )
 
 // kindOf is the kind of an answer by its status, and by its words where the
@@ -145,21 +147,12 @@ func kindOf(status int, code, message string) op.Kind {
 		return op.Unsupported // an extension, a microversion, an API
 	case status >= 500:
 		return op.Unavailable
+	case status == http.StatusBadRequest && busy.MatchString(message):
+		return op.Conflict // Cinder
 	case status == http.StatusBadRequest && absent.MatchString(message):
 		return op.NotFound
 	}
 	return op.InvalidArgument
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // kindOfFailure is for requests that were not answered, and for answers that cannot be read.

@@ -20,6 +20,7 @@ import (
 // A session is what one opened driver makes requests with.
 type session struct {
 	login     login
+	main      string            // the type of the driver's own service
 	endpoints map[string]string // of services by type, instead of the catalogue's
 	pageSize  int               // 0 leaves it to the service
 	transport *http.Transport
@@ -45,7 +46,7 @@ func newSession(c sessionConfig, main string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{login: l, pageSize: c.PageSize, endpoints: map[string]string{}, turn: make(chan struct{}, 1), transport: http.DefaultTransport.(*http.Transport).Clone()}
+	s := &session{login: l, main: main, pageSize: c.PageSize, endpoints: map[string]string{}, turn: make(chan struct{}, 1), transport: http.DefaultTransport.(*http.Transport).Clone()}
 	s.transport.TLSClientConfig = l.tls
 	s.transport.MaxIdleConnsPerHost = 16
 	for kind, url := range c.Endpoints {
@@ -136,7 +137,7 @@ var aliases = map[string][]string{
 
 // versions are the versions that the paths of an API begin with, which
 // catalogues mostly leave out.
-var versions = map[string]string{"network": "v2.0", "image": "v2", "load-balancer": "v2.0", "dns": "v2", "key-manager": "v1"}
+var versions = map[string]string{"network": "v2.0", "image": "v2", "load-balancer": "v2.0", "dns": "v2", "key-manager": "v1", "identity": "v3"}
 
 var versioned = regexp.MustCompile(`/v\d+(\.\d+)?/$`)
 

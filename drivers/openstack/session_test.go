@@ -95,8 +95,8 @@ func (k *keystone) token(w http.ResponseWriter) {
 			map[string]any{"type": "network", "name": "neutron", "endpoints": endpoints}}}})
 }
 
-// server asks the compute service for a server, whose name tells the endpoint.
-func server(ctx context.Context, s *session) (string, error) {
+// serverName asks the compute service for a server, whose name tells the endpoint.
+func serverName(ctx context.Context, s *session) (string, error) {
 	c, err := s.service(ctx, "compute")
 	if err != nil {
 		return "", err
@@ -203,7 +203,7 @@ func TestLogin(t *testing.T) {
 			if len(k.asked) > 0 {
 				t.Error("opening asks for a token")
 			}
-			name, err := server(t.Context(), s)
+			name, err := serverName(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +233,7 @@ func TestTokenAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if name, err := server(t.Context(), s); name != "nova" || err != nil {
+	if name, err := serverName(t.Context(), s); name != "nova" || err != nil {
 		t.Errorf("%q, %v", name, err)
 	}
 	if _, err := s.service(t.Context(), "network"); op.KindOf(err) != op.Unsupported {
@@ -275,7 +275,7 @@ func TestCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := server(t.Context(), s); op.KindOf(err) != op.Unavailable || !strings.Contains(err.Error(), "certificate") {
+	if _, err := serverName(t.Context(), s); op.KindOf(err) != op.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an authority that nobody knows: %v", err)
 	}
 	c.CACert = filepath.Join(dir, "ca.pem")
@@ -287,7 +287,7 @@ func TestCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trusting.Close()
-	if _, err := server(t.Context(), trusting); err != nil {
+	if _, err := serverName(t.Context(), trusting); err != nil {
 		t.Error(err)
 	}
 }
@@ -332,7 +332,7 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := server(t.Context(), s); err != nil {
+	if _, err := serverName(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	k.mu.Lock()
@@ -341,7 +341,7 @@ func TestRenewal(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, err := server(t.Context(), s); err != nil {
+			if _, err := serverName(t.Context(), s); err != nil {
 				t.Error(err)
 			}
 		})
@@ -361,7 +361,7 @@ func TestWrongPassword(t *testing.T) {
 	}
 	defer s.Close()
 	for range 2 { // a failure is not kept
-		e := op.AsError(func() error { _, err := server(t.Context(), s); return err }())
+		e := op.AsError(func() error { _, err := serverName(t.Context(), s); return err }())
 		if e == nil || e.Kind != op.Unauthenticated || strings.Contains(e.Error(), "wrong") {
 			t.Errorf("got %v", e)
 		}
@@ -399,6 +399,7 @@ func TestErrorKinds(t *testing.T) {
 		"Nova, fault":             {status: 500, body: `{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`, kind: op.Unavailable, code: "computeFault"},
 		"old Nova, rate":          {status: 413, body: `{"overLimit": {"code": 413, "message": "This request was rate-limited.", "retryAfter": "9"}}`, after: "9", kind: op.RateLimited},
 		"Cinder, quota":           {status: 413, body: `{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'.", "retryAfter": "0"}}`, after: "0", kind: op.QuotaExceeded},
+		"Cinder, state":           {status: 400, body: `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error and must not be attached."}}`, kind: op.Conflict},
 		"Neutron, quota":          {status: 409, body: `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": ""}}`, kind: op.QuotaExceeded, code: "OverQuota"},
 		"Neutron, rule":           {status: 409, body: `{"NeutronError": {"type": "SecurityGroupRuleExists", "message": "Security group rule already exists. Rule id is x.", "detail": ""}}`, kind: op.AlreadyExists},
 		"Neutron, in use":         {status: 409, body: `{"NeutronError": {"type": "NetworkInUse", "message": "Unable to complete operation on network x.", "detail": ""}}`, kind: op.Conflict, code: "NetworkInUse"},
@@ -430,7 +431,7 @@ func TestErrorKinds(t *testing.T) {
 				return true
 			}
 			k.mu.Unlock()
-			_, err := server(t.Context(), s)
+			_, err := serverName(t.Context(), s)
 			e := op.AsError(err)
 			if e == nil || e.Kind != c.kind || c.code != "" && e.Code != c.code || c.message != "" && e.Message != c.message {
 				t.Fatalf("want %s, got %#v", c.kind, e)
@@ -452,12 +453,12 @@ func TestNobodyThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := server(t.Context(), s); op.KindOf(err) != op.Unavailable || strings.Contains(err.Error(), "hush") {
+	if _, err := serverName(t.Context(), s); op.KindOf(err) != op.Unavailable || strings.Contains(err.Error(), "hush") {
 		t.Errorf("want unavailable, got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := server(ctx, s); op.KindOf(err) != op.Canceled {
+	if _, err := serverName(ctx, s); op.KindOf(err) != op.Canceled {
 		t.Errorf("want canceled, got %v", err)
 	}
 }

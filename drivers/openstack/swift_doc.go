@@ -52,4 +52,5 @@ environment, as for Swift's own client: ` + "`ST_AUTH`, `ST_USER`, `ST_KEY`" + `
 - Metadata's names have letters, digits and hyphens; what is not ASCII is kept as RFC 2047 words.
 - Names with "." or ".." between slashes are refused, since a proxy on the way may take them for folders.
 - A presigned URL is a temporary URL. It is signed with temp_url_key, or with the account's key; an account that has none is given one the first time.
+- native makes any request below the account: ` + "`cloud.native(\"HEAD /\")`" + `. JSON comes as it is, and of an answer without a body the headers; a body that is a text is sent as it is.
 `

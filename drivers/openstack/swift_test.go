@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/drivertest"
+	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 	"github.com/cloudlark/cloudlark/testdata/lab"
@@ -46,12 +48,30 @@ func TestSwift(t *testing.T) {
 		drivertest.Storage(t, drivertest.Harness{
 			Open:       swiftOpener(config),
 			SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+			Native: native.Call{Operation: "GET /?format=json"}, NativeChange: "PUT /container",
 			Deviations: map[string]string{
 				"put/if_absent,_many_at_once": "looks whether there is an object when a PUT begins, and holds off no other; Swift documents If-None-Match: * for one writer",
 			},
 		})
 	})
 	t.Run("large", func(t *testing.T) { largeObjects(t, config, 3) })
+	t.Run("native pages", func(t *testing.T) {
+		c := swiftOpener(config)(t, nil)
+		defer c.Close()
+		for _, name := range []string{"page-1", "page-2", "page-3"} {
+			must[storage.Bucket](t, c, storage.CreateBucket{Name: name})
+		}
+		var lengths []int
+		for a, err := range drivers.List[native.Answer](t.Context(), c, native.Pages{Operation: "GET /?format=json&prefix=page-", Arguments: map[string]any{"query": map[string]any{"limit": 2}}}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			lengths = append(lengths, len(a.Value.([]any)))
+		}
+		if !slices.Equal(lengths, []int{2, 1}) {
+			t.Errorf("pages of %v", lengths)
+		}
+	})
 	t.Run("guest", func(t *testing.T) {
 		c := swiftOpener(map[string]any{"auth_url": s.Auth, "username": s.Guest, "password": op.Secret(s.Key)})(t, nil)
 		defer c.Close()
@@ -74,6 +94,7 @@ func TestSwiftOnCeph(t *testing.T) {
 		drivertest.Storage(t, drivertest.Harness{
 			Open:       swiftOpener(config),
 			SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
+			Native: native.Call{Operation: "GET /?format=json"}, NativeChange: "PUT /container",
 			Deviations: map[string]string{
 				"put/if_absent,_many_at_once": "heeds no If-None-Match in its Swift face; Swift documents it",
 			},

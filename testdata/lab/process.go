@@ -92,7 +92,7 @@ func (p *process) await() error {
 func (p *process) lostPort() bool {
 	select {
 	case <-p.ended:
-		return bytes.Contains(bytes.ToLower(p.log()), []byte("address already in use"))
+		return bytes.Contains(bytes.ToLower(p.log()), []byte("already in use"))
 	default:
 		return false
 	}

@@ -31,7 +31,8 @@ type resource struct {
 type method struct {
 	ID         string             `json:"id"` // "compute.instances.get"
 	HTTPMethod string             `json:"httpMethod"`
-	Path       string             `json:"path"` // "projects/{project}/zones/{zone}/instances/{instance}"
+	Path       string             `json:"path"`     // "projects/{project}/zones/{zone}/instances/{instance}"
+	FlatPath   string             `json:"flatPath"` // where path has a parameter of several parts: "v1/{+parent}/clusters"
 	Parameters map[string]*schema `json:"parameters"`
 	Request    *schema            `json:"request"`
 	Response   *schema            `json:"response"`
@@ -67,14 +68,15 @@ type schema struct {
 	pattern *regexp.Regexp
 }
 
-// readDiscovery finds the description in the folder of the SDK's module.
-func readDiscovery(t testing.TB) *discovery {
+// readDiscovery finds the description of an API in the folder of the SDK's
+// module: "compute/v1/compute-api.json".
+func readDiscovery(t testing.TB, file string) *discovery {
 	t.Helper()
 	folder, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "google.golang.org/api").Output()
 	if err != nil {
 		t.Fatalf("finding google.golang.org/api: %v", err)
 	}
-	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), "compute", "v1", "compute-api.json"))
+	data, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), filepath.FromSlash(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +97,9 @@ func (d *discovery) index() error {
 		for _, r := range rs {
 			for _, m := range r.Methods {
 				m.segments = strings.Split(m.Path, "/")
+				if strings.Contains(m.Path, "{+") {
+					m.segments = strings.Split(m.FlatPath, "/")
+				}
 				d.methods = append(d.methods, m)
 				for _, p := range m.Parameters {
 					if err := p.compile(); err != nil {
@@ -160,7 +165,10 @@ func (m *method) match(parts []string) (map[string]string, bool) {
 	params := map[string]string{}
 	for i, s := range m.segments {
 		if name, ok := strings.CutPrefix(s, "{"); ok {
-			params[strings.TrimSuffix(name, "}")] = parts[i]
+			name, verb, _ := strings.Cut(name, "}") // "{clustersId}:completeUpgrade"
+			if params[name], ok = strings.CutSuffix(parts[i], verb); !ok {
+				return nil, false
+			}
 		} else if s != parts[i] {
 			return nil, false
 		}

@@ -67,7 +67,7 @@ type Server struct {
 // Start starts a server, which ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, d: readDiscovery(t), docs: map[string]map[string]any{}, members: map[string][]map[string]any{}, begun: map[string]*operation{}, requests: map[string]int{}, failures: map[string]Failure{}}
+	s := &Server{t: t, d: readDiscovery(t, "compute/v1/compute-api.json"), docs: map[string]map[string]any{}, members: map[string][]map[string]any{}, begun: map[string]*operation{}, requests: map[string]int{}, failures: map[string]Failure{}}
 	s.furnish()
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)

@@ -1,0 +1,151 @@
+package openstack
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cloudlark/cloudlark/drivers/lb"
+	"github.com/cloudlark/cloudlark/drivers/op"
+)
+
+type member struct {
+	ID, Address string
+	Port        int `json:"protocol_port"`
+	Weight      int
+	Enabled     bool   `json:"admin_state_up"`
+	Health      string `json:"operating_status"`
+	Subnet      string `json:"subnet_id"`
+	Tags        []string
+}
+
+// usualWeight is the weight that a member has when it does not drain.
+func (m member) usualWeight() int {
+	before, _ := strconv.Atoi(word(m.Tags, weightWord))
+	return cmp.Or(m.Weight, before, 1)
+}
+
+func memberOf(balancer string, i item[member]) lb.Member {
+	m := i.v
+	out := lb.Member{Balancer: balancer, ID: m.ID, IP: m.Address, Port: m.Port, Node: word(m.Tags, nodeWord), Weight: m.Weight, State: lb.Enabled, Health: lb.HealthUnknown,
+		Extra: i.extra("name", "subnet_id", "monitor_address", "monitor_port", "backup", "provisioning_status", "operating_status")}
+	switch {
+	case !m.Enabled:
+		out.State = lb.Disabled
+	case m.Weight == 0:
+		out.State = lb.Draining // it keeps the connections that it has, and gets no new ones
+	}
+	if out.Weight == 0 {
+		out.Weight = m.usualWeight()
+	}
+	switch m.Health {
+	case "ONLINE", "DRAINING":
+		out.Health = lb.Healthy
+	case "ERROR", "OFFLINE", "DEGRADED":
+		out.Health = lb.Unhealthy
+	}
+	return out
+}
+
+// BalancerListMembers is one request a page and those that find the pool.
+func (d *balancerDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMembers) iter.Seq2[lb.Member, error] {
+	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]lb.Member, string, error) {
+		w, err := d.whole(ctx, in.Balancer)
+		if err != nil || w.pool.ID == "" {
+			return nil, "", err
+		}
+		found, next, err := page[item[member]](ctx, d.session, octavia, path("lbaas", "pools", w.pool.ID, "members"), nil, cursor, "members")
+		members := make([]lb.Member, len(found))
+		for i, m := range found {
+			members[i] = memberOf(in.Balancer, m)
+		}
+		return members, next, err
+	})
+}
+
+// member finds a member and the path that it is at.
+func (d *balancerDriver) member(ctx context.Context, balancer, id string) (item[member], string, error) {
+	w, err := d.whole(ctx, balancer)
+	if err != nil {
+		return item[member]{}, "", err
+	}
+	if w.pool.ID == "" {
+		return item[member]{}, "", op.Errorf(op.NotFound, "the balancer %s has no members", balancer)
+	}
+	where := path("lbaas", "pools", w.pool.ID, "members", id)
+	m, err := fetch[item[member]](ctx, d.session, octavia, http.MethodGet, where, nil, "member")
+	return m, where, err
+}
+
+func (d *balancerDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGetMember) (lb.Member, error) {
+	m, _, err := d.member(ctx, in.Balancer, in.Member)
+	if err != nil {
+		return lb.Member{}, err
+	}
+	return memberOf(in.Balancer, m), nil
+}
+
+// BalancerUpdateMember lets a member drain by giving it no weight; the one that
+// it had is kept in a tag until it is enabled again.
+func (d *balancerDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateMember) error {
+	if in.Weight < 0 || in.Weight > 256 {
+		return op.Errorf(op.InvalidArgument, "weight is %d: it can be 1 to 256", in.Weight)
+	}
+	m, where, err := d.member(ctx, in.Balancer, in.Member)
+	if err != nil {
+		return err
+	}
+	weight := cmp.Or(in.Weight, m.v.usualWeight())
+	tags := slices.DeleteFunc(append([]string{}, m.v.Tags...), func(t string) bool { return strings.HasPrefix(t, weightWord) })
+	drains := in.State == lb.Draining || in.State == "" && m.v.Weight == 0
+	body := object{"weight": weight, "tags": tags}
+	if drains {
+		body["weight"], body["tags"] = 0, append(tags, weightWord+strconv.Itoa(weight))
+	}
+	if in.State != "" {
+		body["admin_state_up"] = in.State != lb.Disabled
+	}
+	return d.sendChange(ctx, in.Balancer, http.MethodPut, where, object{"member": body}, nil)
+}
+
+func (d *balancerDriver) BalancerAttachMember(ctx context.Context, in lb.BalancerAttachMember) (lb.Member, error) {
+	return d.attach(ctx, in.Balancer, lb.NewMember{IP: in.IP, Port: in.Port, Weight: in.Weight})
+}
+
+// BalancerAttachComputeNode attaches the node's first IPv4 address.
+func (d *balancerDriver) BalancerAttachComputeNode(ctx context.Context, in lb.BalancerAttachComputeNode) (lb.Member, error) {
+	return d.attach(ctx, in.Balancer, lb.NewMember{Node: in.Node, Port: in.Port, Weight: in.Weight})
+}
+
+func (d *balancerDriver) attach(ctx context.Context, balancer string, m lb.NewMember) (lb.Member, error) {
+	w, err := d.whole(ctx, balancer)
+	if err != nil {
+		return lb.Member{}, err
+	}
+	if w.pool.ID == "" {
+		return lb.Member{}, op.Errorf(op.Conflict, "the balancer %s has no pool that members could be in", balancer)
+	}
+	check, _ := strconv.Atoi(word(w.monitor.Tags, portWord))
+	body, err := d.memberBody(ctx, m, w.listener.Port, check)
+	if err != nil {
+		return lb.Member{}, err
+	}
+	var made struct{ Member item[member] }
+	err = d.sendChange(ctx, balancer, http.MethodPost, path("lbaas", "pools", w.pool.ID, "members"), object{"member": body}, &made)
+	if err != nil {
+		return lb.Member{}, err
+	}
+	return memberOf(balancer, made.Member), nil
+}
+
+func (d *balancerDriver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetachMember) error {
+	_, where, err := d.member(ctx, in.Balancer, in.Member)
+	if err != nil {
+		return err
+	}
+	return d.sendChange(ctx, in.Balancer, http.MethodDelete, where, nil, nil)
+}
