@@ -34,10 +34,8 @@ type plan struct {
 	image    imageFiles
 	root     uint64 // bytes of the root disk
 	virtType string
-	folder   string // of the pool
 	key      string // the public key, if any
 	networks []string
-	host     string
 }
 
 func (d *driver) plan(ctx context.Context, in compute.CreateNode) (plan, error) {
@@ -88,10 +86,7 @@ func (d *driver) plan(ctx context.Context, in compute.CreateNode) (plan, error) 
 	if p.virtType, err = d.typeOfNodes(ctx); err != nil {
 		return p, err
 	}
-	if p.folder, err = d.folder(ctx, d.Pool); err != nil {
-		return p, err
-	}
-	p.host, err = d.hostname(ctx)
+	_, err = d.folder(ctx, d.Pool)
 	return p, err
 }
 
