@@ -211,7 +211,8 @@ func (d *ecrDriver) DeleteImage(ctx context.Context, in container.DeleteImage) e
 	if err != nil {
 		return err
 	}
-	for _, f := range out.Failures {
+	if len(out.Failures) > 0 { // one image was named
+		f := out.Failures[0]
 		e := &op.Error{Kind: op.Conflict, Code: string(f.FailureCode), Message: "deleting " + in.Image + ": " + aws.ToString(f.FailureReason)}
 		switch f.FailureCode {
 		case types.ImageFailureCodeImageNotFound:

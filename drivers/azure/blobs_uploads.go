@@ -109,7 +109,6 @@ type upload struct {
 	parts   map[int]part // the newest of each number
 	pieces  map[int]string
 	count   int // of pieces
-	begun   time.Time
 	aborted bool
 }
 

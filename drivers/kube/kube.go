@@ -24,7 +24,7 @@ import (
 	"context"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -87,7 +87,7 @@ func (w Workloads) find(ctx context.Context, id string) (*API, ref, error) {
 }
 
 // segment reports whether s can be a part of a path of the API.
-func segment(s string) bool { return s != "" && len(path.IsValidPathSegmentName(s)) == 0 }
+func segment(s string) bool { return s != "" && len(content.IsPathSegmentName(s)) == 0 }
 
 // absent is for ids that no container can have.
 func absent(id string) error {
