@@ -49,7 +49,7 @@ var algorithms = map[string][]string{
 // A check is one way to ask a server for its key: the kinds of key that it may
 // show, and what is said of the one that it shows.
 type check struct {
-	algorithms []string // nil is any
+	algorithms []string
 	callback   ssh.HostKeyCallback
 }
 
@@ -99,13 +99,21 @@ func (h HostKeys) pinned(addr string) ([]check, error) {
 		checks = append(checks, check{all, callback})
 	}
 	if loose { // a fingerprint does not tell of which kind its key is
-		for _, k := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521} {
-			if !slices.Contains(kinds, k) {
-				checks = append(checks, check{algorithms[k], callback})
-			}
-		}
+		checks = append(checks, each(callback, kinds)...)
 	}
 	return checks, nil
+}
+
+// each asks for every kind of key but some, one at a time and the best first. There are
+// servers that agree to a kind of which they have no key, and then hang up.
+func each(callback ssh.HostKeyCallback, but []string) []check {
+	var checks []check
+	for _, k := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521} {
+		if !slices.Contains(but, k) {
+			checks = append(checks, check{algorithms[k], callback})
+		}
+	}
+	return checks
 }
 
 // recording keeps two connections of this process from writing one machine down twice.
@@ -124,7 +132,7 @@ func (h HostKeys) recorded(addr string) ([]check, error) {
 	for _, k := range known {
 		kinds = append(kinds, algorithms[k.Type()]...)
 	}
-	return []check{{kinds, func(_ string, _ net.Addr, key ssh.PublicKey) error {
+	callback := func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		recording.Lock()
 		defer recording.Unlock()
 		known, err := h.read(name) // it may be known by now
@@ -141,7 +149,11 @@ func (h HostKeys) recorded(addr string) ([]check, error) {
 			}
 		}
 		return mismatch(addr, key, fmt.Sprintf("%s has %s for %q; if the machine was made anew, remove that line", h.File, strings.Join(prints, ", "), name))
-	}}}, nil
+	}
+	if len(kinds) == 0 {
+		return each(callback, nil), nil
+	}
+	return []check{{kinds, callback}}, nil
 }
 
 // read returns the keys that the file has for a name.
