@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +33,56 @@ func script(t *testing.T, config, name string, args ...string) string {
 		t.Fatalf("exit code %d\n%s%s", code, out.String(), errs.String())
 	}
 	return out.String()
+}
+
+// TestMoveFolder takes a folder from cloud to cloud and back, each of them a server
+// that others wrote.
+func TestMoveFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts clouds")
+	}
+	s3, blobs, swift := lab.Versity(t), lab.Azurite(t), lab.Swift(t)
+	t.Setenv("LAB_S3", s3.SecretKey)
+	t.Setenv("LAB_BLOBS", blobs.Key)
+	t.Setenv("LAB_SWIFT", swift.Key)
+	config := `[connection.one]
+driver = "s3"
+endpoint = "` + s3.Endpoint + `"
+region = "` + s3.Region + `"
+access_key_id = "` + s3.AccessKey + `"
+secret_access_key = { env = "LAB_S3" }
+[connection.two]
+driver = "gcs"
+endpoint = "` + lab.FakeGCS(t) + `"
+project = "test"
+access_token = { env = "LAB_SECRET" }
+[connection.three]
+driver = "azure_blobs"
+endpoint = "` + blobs.Endpoint + `"
+account = "` + blobs.Account + `"
+account_key = { env = "LAB_BLOBS" }
+[connection.four]
+driver = "swift"
+auth_url = "` + swift.Auth + `"
+username = "` + swift.User + `"
+password = { env = "LAB_SWIFT" }
+`
+	folder, back := t.TempDir(), t.TempDir()
+	large := make([]byte, 20<<20) // in parts, where there are such
+	rand.NewChaCha8([32]byte{}).Read(large)
+	for name, data := range map[string][]byte{"empty": {}, "a b é%.txt": []byte("three\n"), "deep/er/1": []byte("one"), "deep/er/large.bin": large} {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o777), os.WriteFile(file, data, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	by := []string{"one://travel/a/", "two://travel/b/", "three://travel/c/", "four://travel/d/"}
+	out := script(t, config, "move_folder.star", "--folder", folder, "--back", back, "--by", strings.Join(by, ","), "--clean",
+		"--allow-read", folder, "--allow-read", back, "--allow-write", back, "--make")
+	for _, stop := range by {
+		contains(t, out, stop+": 4 files, 4 of them moved", stop+": 4 deleted")
+	}
+	contains(t, out, "4 files came back, every one as it was")
 }
 
 func contains(t *testing.T, out string, wanted ...string) {
