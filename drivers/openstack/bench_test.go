@@ -51,7 +51,7 @@ func cannedNodes(b *testing.B) (url string, requests *atomic.Int64) {
 // What it takes in requests is reported: two, one of Nova and one of Neutron.
 func BenchmarkListNodes(b *testing.B) {
 	url, requests := cannedNodes(b)
-	c, err := Providers()[0].Open(b.Context(), "openstack", map[string]any{"token": "x", "endpoints": map[string]any{"compute": url + "/nova", "network": url + "/neutron"}})
+	c, err := named(b, "openstack").Open(b.Context(), "openstack", map[string]any{"token": "x", "endpoints": map[string]any{"compute": url + "/nova", "network": url + "/neutron"}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,13 +18,13 @@ import (
 
 // What the suite does not ask, on the same cloud.
 func beyondSuite(t *testing.T, cloud lab.Cloud) {
-	c := opener(cloud, 0, map[string]any{"zone": "nova"})(t, nil)
+	c := opener(cloud, "openstack", map[string]any{"zone": "nova"})(t, nil)
 	t.Cleanup(func() { c.Close() })
 	t.Run("needs", func(t *testing.T) { needsOfNodes(t, c, cloud) })
 	t.Run("root_disk", func(t *testing.T) { rootDisk(t, c, cloud) })
 	t.Run("reboot_for_image", func(t *testing.T) { rebootForImage(t, c, cloud) })
 	t.Run("native", func(t *testing.T) { nativeCalls(t, c) })
-	balancers := opener(cloud, 1, map[string]any{"subnet": list[compute.Subnet](t, c, compute.ListSubnets{Network: cloud.Network})[0].ID})(t, nil)
+	balancers := opener(cloud, "octavia", map[string]any{"subnet": list[compute.Subnet](t, c, compute.ListSubnets{Network: cloud.Network})[0].ID})(t, nil)
 	t.Cleanup(func() { balancers.Close() })
 	t.Run("balancer_put_back", func(t *testing.T) { balancerPutBack(t, balancers) })
 	t.Run("balancer_public", func(t *testing.T) { balancerPublic(t, balancers, c) })
@@ -159,7 +159,7 @@ func applicationCredential(t *testing.T, c *drivers.Conn, cloud lab.Cloud) {
 		"body": map[string]any{"application_credential": map[string]any{"name": "ci", "secret": "hush"}}}})
 	credential := made.Value.(map[string]any)["application_credential"].(map[string]any)["id"].(string)
 	open := func(secret string) *drivers.Conn {
-		robot, err := Providers()[0].Open(t.Context(), "robot", map[string]any{"auth_url": cloud.AuthURL, "application_credential_id": credential, "application_credential_secret": secret})
+		robot, err := named(t, "openstack").Open(t.Context(), "robot", map[string]any{"auth_url": cloud.AuthURL, "application_credential_id": credential, "application_credential_secret": secret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func limits(t *testing.T, c *drivers.Conn, cloud lab.Cloud) {
 		user := ask("POST identity:/users", map[string]any{"user": map[string]any{"name": "bob", "password": "pw", "domain_id": "default"}})["user"].(map[string]any)["id"].(string)
 		role := call[native.Answer](t, c, native.Call{Operation: "GET identity:/roles?name=member"}).Value.(map[string]any)["roles"].([]any)[0].(map[string]any)["id"].(string)
 		ask("PUT identity:/projects/{project}/users/"+user+"/roles/"+role, nil)
-		bob, err := Providers()[0].Open(t.Context(), "bob", map[string]any{"auth_url": cloud.AuthURL, "username": "bob", "password": "pw", "project_name": cloud.Project})
+		bob, err := named(t, "openstack").Open(t.Context(), "bob", map[string]any{"auth_url": cloud.AuthURL, "username": "bob", "password": "pw", "project_name": cloud.Project})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,19 +14,30 @@ import (
 )
 
 // opener opens a driver on a cloud.
-func opener(cloud lab.Cloud, provider int, config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
+func opener(cloud lab.Cloud, provider string, config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
 	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
 		t.Helper()
 		c := map[string]any{"auth_url": cloud.AuthURL, "username": cloud.User, "password": cloud.Password, "project_name": cloud.Project}
 		maps.Copy(c, config)
 		maps.Copy(c, over)
-		p := Providers()[provider]
-		conn, err := p.Open(t.Context(), p.Name, c, chain...)
+		conn, err := named(t, provider).Open(t.Context(), provider, c, chain...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return conn
 	}
+}
+
+// named is the provider of that name.
+func named(t testing.TB, name string) *drivers.Provider {
+	t.Helper()
+	for _, p := range Providers() {
+		if p.Name == name {
+			return p
+		}
+	}
+	t.Fatalf("there is no provider %s", name)
+	return nil
 }
 
 // TestConformance is the suites on one cloud, as it takes a while to start.
@@ -64,7 +75,7 @@ func conformCompute(t *testing.T, cloud lab.Cloud) {
 // withNetwork opens the driver "openstack" for nodes in the cloud's network,
 // since the suite makes others meanwhile, among which Nova would not choose.
 func withNetwork(cloud lab.Cloud) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	open := opener(cloud, 0, map[string]any{"zone": "nova"})
+	open := opener(cloud, "openstack", map[string]any{"zone": "nova"})
 	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
 		return open(t, over, append(chain,
 			drivertest.Complete(func(in *compute.CreateNode) { inNetwork(in, cloud.Network) }),
@@ -83,7 +94,7 @@ func conformBalancers(t *testing.T, cloud lab.Cloud) {
 	t.Cleanup(func() { nodes.Close() })
 	subnet := list[compute.Subnet](t, nodes, compute.ListSubnets{Network: cloud.Network})[0].ID
 	drivertest.LB(t, drivertest.Harness{
-		Open:       opener(cloud, 1, map[string]any{"subnet": subnet}),
+		Open:       opener(cloud, "octavia", map[string]any{"subnet": subnet}),
 		Timeout:    2 * time.Minute,
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
 		OnePage: []string{"list_protocols", "list_supported_algorithms"},

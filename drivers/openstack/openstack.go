@@ -16,7 +16,6 @@ import (
 // Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
-		swiftProvider(),
 		drivers.New(drivers.Info{
 			Name:    "openstack",
 			Family:  compute.Family,
@@ -40,5 +39,6 @@ func Providers() []*drivers.Provider {
 			Doc:     sessionDoc + balancerDoc,
 			Extras:  map[string]any{"create_balancer": balancerExtra{}},
 		}, openBalancers),
+		swiftProvider(),
 	}
 }
