@@ -154,6 +154,7 @@ username = "` + c.User + `"
 password = { env = "LAB_TOKEN" }
 project_name = "` + c.Project + `"
 zone = "nova"
+network = "` + c.Network + `"
 `, []string{"--image", c.Image}
 		},
 		"libvirt": func(t *testing.T) (string, []string) {

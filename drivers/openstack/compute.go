@@ -18,13 +18,14 @@ const (
 type computeConfig struct {
 	sessionConfig
 	Zone            string `json:"zone,omitzero" help:"The availability zone that nodes are made in where no location is given; the cloud's choice if not given."`
+	Network         string `json:"network,omitzero" help:"The id of the network that nodes are in where no networks or subnets are given; needed where the project sees several."`
 	ExternalNetwork string `json:"external_network,omitzero" help:"The id or the name of the network that public addresses are of; needed where the cloud has several."`
 }
 
 // computeDriver is the driver "openstack".
 type computeDriver struct {
 	*session
-	zone, external string
+	zone, network, external string
 }
 
 func openCompute(_ context.Context, c computeConfig) (*computeDriver, error) {
@@ -32,7 +33,7 @@ func openCompute(_ context.Context, c computeConfig) (*computeDriver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &computeDriver{session: s, zone: c.Zone, external: c.ExternalNetwork}, nil
+	return &computeDriver{session: s, zone: c.Zone, network: c.Network, external: c.ExternalNetwork}, nil
 }
 
 // undo removes what a failed operation has made, and adds to its error what

@@ -60,6 +60,9 @@ func (d *computeDriver) createNode(ctx context.Context, in compute.CreateNode, e
 	if in.Location == "" {
 		in.Location = d.zone
 	}
+	if d.network != "" && len(in.Networks)+len(in.Subnets)+len(extra.Ports) == 0 {
+		in.Networks = []string{d.network}
+	}
 	interfaces, err := d.interfaces(ctx, &in, extra, with)
 	if err != nil {
 		return compute.Node{}, err
