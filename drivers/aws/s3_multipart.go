@@ -49,14 +49,7 @@ func (d *s3Driver) createUpload(ctx context.Context, bucket, name string, p prop
 // sendPart sends a part of known length and checksum, again if it must.
 func (d *s3Driver) sendPart(ctx context.Context, bucket, name string, id *string, number int, body io.ReadSeeker, size int64, sum uint32) (types.CompletedPart, error) {
 	part := types.CompletedPart{PartNumber: aws.Int32(int32(number)), ChecksumCRC32C: crc32c(sum)}
-	start, err := body.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return part, op.Errorf(op.Internal, "reading part %d: %w", number, err)
-	}
-	err = op.Again(ctx, true, func() error {
-		if _, err := body.Seek(start, io.SeekStart); err != nil {
-			return op.Errorf(op.Internal, "reading part %d again: %w", number, err)
-		}
+	err := resend(ctx, true, body, func() error {
 		out, err := d.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &name, UploadId: id, PartNumber: part.PartNumber,
 			Body: body, ContentLength: &size, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c, ChecksumCRC32C: part.ChecksumCRC32C}, d.bodies)
 		if err != nil {
@@ -69,6 +62,20 @@ func (d *s3Driver) sendPart(ctx context.Context, bucket, name string, id *string
 		return nil
 	})
 	return part, err
+}
+
+// resend does a request as [op.Again] does, every time with the body from where it is now.
+func resend(ctx context.Context, repeatable bool, body io.Seeker, request func() error) error {
+	start, err := body.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return op.Errorf(op.Internal, "reading the body: %w", err)
+	}
+	return op.Again(ctx, repeatable, func() error {
+		if _, err := body.Seek(start, io.SeekStart); err != nil {
+			return op.Errorf(op.Internal, "reading the body again: %w", err)
+		}
+		return request()
+	})
 }
 
 // completeUpload makes the object of its parts.

@@ -171,7 +171,7 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 
 func (u *upload) single(ctx context.Context, body io.ReadSeeker) (storage.Object, error) {
 	var out *s3.PutObjectOutput
-	err := op.Again(ctx, !u.in.IfAbsent, func() (err error) {
+	err := resend(ctx, !u.in.IfAbsent, body, func() (err error) {
 		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: body, ContentLength: &u.read,
 			ContentType: &u.in.ContentType, Metadata: u.metadata, StorageClass: types.StorageClass(u.in.StorageClass), ChecksumCRC32C: crc32c(u.crc), IfNoneMatch: u.ifNoneMatch(),
 			ACL: types.ObjectCannedACL(u.extra.ACL), CacheControl: optional(u.extra.CacheControl), ContentDisposition: optional(u.extra.ContentDisposition),
