@@ -47,8 +47,8 @@ mkdir mon mgr osd
 
 # A daemon that outlived this shell would keep its port and its memory.
 daemon() { setpriv --pdeathsig KILL "$@" & }
-# Ceph's own tools want a moment now and then.
-try() { for _ in $(seq 200); do "$@" && return; sleep 0.1; done; return 1; }
+# Ceph's own tools want a moment now and then, and a gateway a minute where all are busy.
+try() { for _ in $(seq 900); do "$@" && return; sleep 0.1; done; return 1; }
 
 monmaptool --create --fsid "$(sed -n 's/^fsid = //p' ceph.conf)" --addv a "[v1:$monitor]" monmap >/dev/null
 ceph-mon --mkfs -i a --monmap monmap
