@@ -84,13 +84,18 @@ func TestConformanceOfABadCloud(t *testing.T) {
 func retry(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 	ctx = op.WithToken(ctx, op.Token(ctx))
 	var body *rewinder
-	if in, ok := r.In.(storage.PutObject); ok {
+	again := *r
+	switch in := r.In.(type) {
+	case storage.PutObject:
 		body = newRewinder(in.Body)
 		in.Body = body.reader()
-		again := *r
 		again.In = in
-		r = &again
+	case storage.UploadPart:
+		body = newRewinder(in.Body)
+		in.Body = body.reader()
+		again.In = in
 	}
+	r = &again
 	for {
 		out, err := next(ctx, r)
 		switch op.KindOf(err) {
