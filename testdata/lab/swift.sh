@@ -47,6 +47,10 @@ fallocate_reserve = 0
 disable_fallocate = true
 $common
 log_name = $1
+# On a busy machine too a list shows what was written before it is asked for: nothing here would make up for it later.
+container_update_timeout = 60
+conn_timeout = 30
+node_timeout = 60
 [pipeline:main]
 pipeline = $1-server
 [app:$1-server]
@@ -67,6 +71,8 @@ pipeline = $filters proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 30
+node_timeout = 60
 allow_account_management = true
 [filter:tempauth]
 use = egg:swift#tempauth
