@@ -121,6 +121,9 @@ func mac(key []byte, s string) []byte {
 func TestLostPort(t *testing.T) {
 	t.Parallel()
 	for _, real := range servers {
+		if real.command == nil {
+			continue // many processes, which something else starts: controlPlane
+		}
 		t.Run(real.name, func(t *testing.T) {
 			t.Parallel()
 			s := *real
