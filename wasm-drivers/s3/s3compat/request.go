@@ -221,6 +221,11 @@ var codes = []struct {
 		"IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "BadRequest"}},
 }
 
+func isCode(err error, code string) bool {
+	e := op.AsError(err)
+	return e != nil && e.Code == code
+}
+
 // kindOfCode is the kind of an error code; "" if none knows it.
 func kindOfCode(code string) op.Kind {
 	for _, c := range codes {
