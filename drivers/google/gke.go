@@ -5,14 +5,13 @@ import (
 	"encoding/base64"
 	"iter"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
 	"k8s.io/client-go/rest"
 
 	gkev1 "google.golang.org/api/container/v1"
-	"google.golang.org/api/option"
+	gkebeta "google.golang.org/api/container/v1beta1"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/kube"
@@ -46,6 +45,7 @@ type gkeDriver struct {
 	*session
 	kube.Workloads
 	api    *gkev1.Service
+	places *gkebeta.Service // the version that lists them
 	config gkeConfig
 
 	mu       sync.Mutex
@@ -59,15 +59,14 @@ func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
 	}
 	d := &gkeDriver{session: s, config: c, clusters: map[string]*kube.API{}}
 	d.Workloads = kube.Workloads{Open: d.kubernetes, Running: d.running}
-	options := []option.ClientOption{option.WithHTTPClient(s.client), option.WithUserAgent("cloudlark")}
-	if s.endpoint != "" {
-		root, err := url.Parse(s.endpoint)
-		if err != nil || root.Host == "" {
-			return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be like \"https://container.googleapis.com\"", s.endpoint)
-		}
-		options = append(options, option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/")+"/"))
+	options, err := s.options("https://container.googleapis.com", "")
+	if err != nil {
+		return nil, err
 	}
-	if d.api, err = gkev1.NewService(ctx, options...); err != nil {
+	if d.api, err = gkev1.NewService(ctx, options...); err == nil {
+		d.places, err = gkebeta.NewService(ctx, options...)
+	}
+	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
 	}
 	return d, nil
@@ -204,6 +203,23 @@ func clusterOf(c *gkev1.Cluster) container.Cluster {
 		out.Extra["release_channel"] = c.ReleaseChannel.Channel
 	}
 	return out
+}
+
+// ListLocations lists the regions and zones where clusters can be, with one
+// request: the API takes no page's token.
+func (d *gkeDriver) ListLocations(ctx context.Context, _ container.ListLocations) iter.Seq2[container.Location, error] {
+	return pages(ctx, d.session, func(ctx context.Context, project, _ string) ([]container.Location, string, error) {
+		out, err := do(d.places.Projects.Locations.List("projects/" + project).Context(ctx))
+		if err != nil {
+			return nil, "", err
+		}
+		places := make([]container.Location, len(out.Locations))
+		for i, l := range out.Locations {
+			name := base(l.Name)
+			places[i] = container.Location{ID: name, Name: name, Extra: extras(map[string]any{"type": l.Type, "recommended": l.Recommended})}
+		}
+		return places, "", nil
+	})
 }
 
 // ListClusters lists the clusters of all locations with one request: the API

@@ -47,8 +47,6 @@ mkdir mon mgr osd
 
 # A daemon that outlived this shell would keep its port and its memory.
 daemon() { setpriv --pdeathsig KILL "$@" & }
-# Ceph's own tools want a moment now and then, and a gateway a minute where all are busy.
-try() { for _ in $(seq 900); do "$@" && return; sleep 0.1; done; return 1; }
 
 monmaptool --create --fsid "$(sed -n 's/^fsid = //p' ceph.conf)" --addv a "[v1:$monitor]" monmap >/dev/null
 ceph-mon --mkfs -i a --monmap monmap
@@ -57,10 +55,14 @@ daemon ceph-mgr -f -i x
 uuid=$(cat /proc/sys/kernel/random/uuid)
 id=$(timeout 60 ceph osd new "$uuid")
 ceph-osd -i "$id" --mkfs --osd-uuid "$uuid"
-daemon ceph-osd -f -i "$id"
+# Once it has its configuration from the monitor, it forgets the fsid that stands in
+# the file, and may be refused before it learns it again.
+daemon ceph-osd -f -i "$id" --no-mon-config
 daemon radosgw -f -n client.rgw
-answers() { curl -sf "http://$address/" >/dev/null; }
-try answers
+until curl -sf "http://$address/" >/dev/null; do
+	[ "$(jobs -rp | wc -l)" = 4 ] # none has ended
+	sleep 0.1
+done
 radosgw-admin user create --uid lab --display-name lab --access-key "$key" --secret-key "$secret" >/dev/null
 radosgw-admin subuser create --uid lab --subuser lab:swift --access full --key-type swift --secret "$secret" >/dev/null
 echo "ready at $address"

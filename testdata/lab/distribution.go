@@ -51,21 +51,23 @@ auth:
 		return cmd
 	},
 
-	// Only it knows the password.
+	// Only it knows the password, and that others are wrong.
 	ready: func(p *process) error {
-		r, err := http.NewRequest(http.MethodGet, "http://"+p.addr+"/v2/", nil)
-		if err != nil {
-			return err
-		}
-		r.SetBasicAuth("lab", p.secret)
-		r.Close = true
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
+		for password, want := range map[string]int{p.secret: http.StatusOK, "not-" + p.secret: http.StatusUnauthorized} {
+			r, err := http.NewRequest(http.MethodGet, "http://"+p.addr+"/v2/", nil)
+			if err != nil {
+				return err
+			}
+			r.SetBasicAuth("lab", password)
+			r.Close = true
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return err
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				return errors.New(resp.Status)
+			}
 		}
 		return nil
 	},

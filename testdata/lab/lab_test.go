@@ -121,6 +121,9 @@ func mac(key []byte, s string) []byte {
 func TestLostPort(t *testing.T) {
 	t.Parallel()
 	for _, real := range servers {
+		if real == dockerd || real == openStack {
+			continue // a socket in a folder of its own, and many processes that a controlPlane starts
+		}
 		t.Run(real.name, func(t *testing.T) {
 			t.Parallel()
 			s := *real

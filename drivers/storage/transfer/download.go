@@ -76,7 +76,7 @@ func (r *run) readSmall(ctx context.Context, g *guard, t task) (err error) {
 		return err
 	}
 	defer d.Body.Close()
-	p, err := createPartial(t.to)
+	p, err := emptyPartial(t.to)
 	if err != nil {
 		return err
 	}

@@ -17,10 +17,13 @@ import (
 //
 //	.NAME.0123456789abcdef.cloudlark
 //
-// Of large objects the digits follow from the object and its version, so that a
-// later run finds it and goes on; of others they are random.
+// The digits of a large object's follow from the object and its version, so that a
+// later run finds it and goes on. Those of another's follow from its name, so that
+// the next run writes over what one that was killed has left. Who writes the file
+// has it locked until it has its own name; a second writer's digits are random.
 type partial struct {
 	*os.File
+	held *os.File // the same file, for the lock: File is closed before it gets its name
 	root *os.Root
 	name string
 	keep bool // it is worth going on with
@@ -45,35 +48,77 @@ func version(of ...any) string {
 
 // createPartial makes an empty file that nobody else knows.
 func createPartial(l Location) (*partial, error) {
-	b := make([]byte, 8)
-	rand.Read(b)
-	return openPartial(l, hex.EncodeToString(b), os.O_CREATE|os.O_EXCL|os.O_RDWR)
+	for try := 1; ; try++ {
+		b := make([]byte, 8)
+		rand.Read(b)
+		p, err := openPartial(l, hex.EncodeToString(b), os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		if err != nil || p.lock() || try == 3 { // a file system may have no locks
+			return p, err
+		}
+		p.Close() // another process has taken it for one that was left
+	}
 }
 
-// takePartial opens the file of that version, as far as it has come, unless another
+// takePartial opens the file of those digits, as far as it has come, unless another
 // process is at it: then it is a new one.
-func takePartial(l Location, version string) (*partial, error) {
-	p, err := openPartial(l, version, os.O_CREATE|os.O_RDWR)
-	if err != nil {
-		return nil, err
-	}
-	if lock(p.File) && p.inPlace() {
+func takePartial(l Location, digits string) (*partial, error) {
+	p, err := openPartial(l, digits, os.O_CREATE|os.O_RDWR)
+	if err == nil && p.lock() {
 		p.keep = true
 		return p, nil
 	}
-	p.Close()
+	if err == nil {
+		p.Close()
+	}
 	return createPartial(l)
 }
 
-// inPlace reports whether the file still has its name: another process may have
-// finished it between the opening and the lock.
-func (p *partial) inPlace() bool {
+// emptyPartial is a file for what no later run goes on with. Where it has met
+// another's, it looks for further ones that were left.
+func emptyPartial(l Location) (*partial, error) {
+	digits := version(l.name)
+	p, err := takePartial(l, digits)
+	if err != nil {
+		return nil, err
+	}
+	alone := p.keep
+	p.keep = false
+	info, err := p.Stat()
+	if err == nil && info.Size() > 0 {
+		alone, err = false, p.Truncate(0)
+	}
+	if err != nil {
+		p.abandon()
+		return nil, fileError(l, err)
+	}
+	if !alone {
+		dropOthers(l, digits)
+	}
+	return p, nil
+}
+
+// lock reports whether nobody else writes the file and it still has its name: another
+// process may have finished it since it was opened.
+func (p *partial) lock() bool {
+	var err error
+	if p.held, err = p.root.OpenFile(p.name, os.O_RDWR, 0); err != nil || !lock(p.held) {
+		return false
+	}
 	mine, err := p.Stat()
 	if err != nil {
 		return false
 	}
 	named, err := p.root.Stat(p.name)
 	return err == nil && os.SameFile(mine, named)
+}
+
+// Close lets others have the file.
+func (p *partial) Close() error {
+	err := p.File.Close()
+	if p.held != nil {
+		p.held.Close()
+	}
+	return err
 }
 
 func openPartial(l Location, digits string, flags int) (*partial, error) {
@@ -92,6 +137,7 @@ func openPartial(l Location, digits string, flags int) (*partial, error) {
 
 // finish gives the file its name.
 func (p *partial) finish(l Location, sync bool, modified time.Time) error {
+	defer p.Close()
 	var err error
 	if sync {
 		err = p.Sync()
@@ -125,11 +171,11 @@ func (p *partial) abandon() {
 	if !p.keep {
 		p.root.Remove(p.name)
 	}
-	p.File.Close()
+	p.Close()
 }
 
-// dropOthers removes the partial files of other versions of what is to be at l: the
-// object has changed since.
+// dropOthers removes the partial files with other digits of what is to be at l, which
+// nobody writes any more: their process has ended, and the object may have changed.
 func dropOthers(l Location, version string) {
 	dir, err := l.root.Open(path.Dir(l.name))
 	if err != nil {
@@ -140,14 +186,15 @@ func dropOthers(l Location, version string) {
 	begin := strings.TrimSuffix(base, partialEnd)
 	names, _ := dir.Readdirnames(-1)
 	for _, n := range names {
-		if !strings.HasPrefix(n, begin) || !isPartial(n) || strings.Contains(n, version) {
+		digits := strings.TrimSuffix(strings.TrimPrefix(n, begin), partialEnd)
+		if n != begin+digits+partialEnd || len(digits) != len(version) || digits == version {
 			continue
 		}
-		p, err := openPartial(l, strings.TrimSuffix(strings.TrimPrefix(n, begin), partialEnd), os.O_RDWR)
+		p, err := openPartial(l, digits, os.O_RDWR)
 		if err != nil {
 			continue
 		}
-		if lock(p.File) {
+		if p.lock() {
 			p.abandon()
 		} else {
 			p.Close()
