@@ -94,7 +94,6 @@ func Providers() []*drivers.Provider {
 func ecsMissing() map[string]string {
 	m := map[string]string{
 		"list_locations": "a connection is to one region, where its clusters are",
-		"exec_container": "ECS Exec is a terminal of the Session Manager: it mixes both outputs and tells no exit status; use the command line of AWS",
 	}
 	for _, name := range []string{"list_images", "get_image", "pull_image", "push_image", "copy_image", "delete_image", "list_repositories", "list_tags"} {
 		m[name] = "ECS keeps no images: open a registry with the driver ecr or oci"
@@ -184,6 +183,10 @@ const ecsDoc = `## What to know
 - stop_container lets none run, and start_container as many as before. restart_container replaces the tasks, new ones first. A service always replaces what ends: restart_policy can only be always.
 - get_container_logs reads CloudWatch, where ` + "`log_group`" + ` (in the connection or in extra) has the container write. It does not tell the two outputs apart.
 - A mount without a source is memory on EC2, and a folder of the task's own disk on Fargate; one with ` + "`fs-…`" + ` is a file system of EFS.
+- exec_container is ECS Exec, in the first task that can take a command, as root. ECS wants the service deployed with a task role, ` + "`task_role`" + ` in the connection or in extra, that allows
+  ` + "`ssmmessages:CreateControlChannel`, `CreateDataChannel`, `OpenControlChannel` and `OpenDataChannel`" + `; ` + "`extra = {\"exec\": False}`" + ` leaves it out. The image needs /bin/sh and cat, and stty and head to be given input, as
+  those of Debian, Alpine and busybox have them. Where ` + "`/tmp` or `$TMPDIR`" + ` cannot be written to, standard error comes within standard output. The Session Manager ends a command that is silent for 20 minutes.
+  A command that is given up is interrupted. Where the cluster encrypts its sessions with a key of KMS, ` + "`kms:GenerateDataKey`" + ` of it is needed.
 - An image that is not there is noticed when a task starts: ` + "`extra[\"last_event\"]`" + ` tells, and after some failures the state is error.
 - native calls any operation of ECS by its name: ` + "`cloud.native(\"DescribeTasks\", Cluster = \"…\", Tasks = [\"…\"])`" + `.
 `

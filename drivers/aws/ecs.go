@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/native"
@@ -25,6 +26,7 @@ type ecsConfig struct {
 	sessionConfig
 	Cluster        string   `json:"cluster,omitzero" help:"The cluster that containers are deployed on, by name or ARN; the account's default one if not given."`
 	ExecutionRole  string   `json:"execution_role,omitzero" help:"The ARN of the role with which Fargate pulls images and writes logs, as ecsTaskExecutionRole."`
+	TaskRole       string   `json:"task_role,omitzero" help:"The ARN of the role that containers themselves act with, which exec_container needs."`
 	Subnets        []string `json:"subnets,omitzero" help:"The subnets that tasks are in; those of the default network, with public addresses, if not given."`
 	SecurityGroups []string `json:"security_groups,omitzero" help:"The security groups of tasks; the network's default one if not given."`
 	LogGroup       string   `json:"log_group,omitzero" help:"The CloudWatch log group that containers write to, which get_container_logs reads; none if not given."`
@@ -37,6 +39,7 @@ type ecsDriver struct {
 	client *ecs.Client
 	ec2    *ec2.Client
 	logs   *cloudwatchlogs.Client
+	kms    *kms.Client
 
 	// A revision of a task definition never changes, so each is looked up once.
 	definitions sync.Map // ARN: types.TaskDefinition
@@ -50,7 +53,8 @@ func openECS(ctx context.Context, c ecsConfig) (*ecsDriver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ecsDriver{session: s, config: c, client: ecs.NewFromConfig(s.config), ec2: ec2.NewFromConfig(s.config), logs: cloudwatchlogs.NewFromConfig(s.config)}, nil
+	return &ecsDriver{session: s, config: c, client: ecs.NewFromConfig(s.config), ec2: ec2.NewFromConfig(s.config), logs: cloudwatchlogs.NewFromConfig(s.config),
+		kms: kms.NewFromConfig(s.config)}, nil
 }
 
 func (d *ecsDriver) Native(ctx context.Context, in native.Call) (native.Answer, error) {

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -26,7 +27,8 @@ type serviceExtra struct {
 	SecurityGroups []string `json:"security_groups,omitzero" help:"Its security groups; the connection's if not given."`
 	PublicIP       *bool    `json:"public_ip,omitzero" help:"Whether its tasks have public addresses; so in the default network's subnets alone, if not given."`
 	ExecutionRole  string   `json:"execution_role,omitzero" help:"The ARN of the role with which images are pulled and logs written; the connection's if not given."`
-	TaskRole       string   `json:"task_role,omitzero" help:"The ARN of the role that the container itself acts with."`
+	TaskRole       string   `json:"task_role,omitzero" help:"The ARN of the role that the container itself acts with; the connection's if not given."`
+	Exec           *bool    `json:"exec,omitzero" help:"Whether exec_container works in it; if it has a task role, if not given."`
 	LogGroup       string   `json:"log_group,omitzero" help:"The CloudWatch log group that it writes to; the connection's if not given."`
 	Entrypoint     []string `json:"entrypoint,omitzero" help:"Instead of the image's entry point, which command is handed to."`
 	User           string   `json:"user,omitzero" help:"The user, and group, that it runs as."`
@@ -78,6 +80,7 @@ func (d *ecsDriver) DeployContainer(ctx context.Context, in container.DeployCont
 	request := &ecs.CreateServiceInput{ServiceName: &in.Name, Cluster: &cluster, TaskDefinition: &arn, DesiredCount: aws.Int32(int32(in.Replicas)), Tags: ecsTagList(in.Tags),
 		PropagateTags: types.PropagateTagsService, LaunchType: types.LaunchType(extra.LaunchType), NetworkConfiguration: network,
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: false}}}
+	request.EnableExecuteCommand = commands(extra, definition)
 	if extra.Spot {
 		request.LaunchType, request.CapacityProviderStrategy = "", []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("FARGATE_SPOT"), Weight: 1}}
 	}
@@ -166,7 +169,7 @@ func (d *ecsDriver) specified(in container.DeployContainer, extra serviceExtra) 
 	if len(extra.Health) > 0 {
 		c.HealthCheck = &types.HealthCheck{Command: extra.Health}
 	}
-	if group := firstOf(extra.LogGroup, d.config.LogGroup); group != "" {
+	if group := cmp.Or(extra.LogGroup, d.config.LogGroup); group != "" {
 		c.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{"awslogs-group": group,
 			"awslogs-region": d.session.config.Region, "awslogs-stream-prefix": in.Name, "awslogs-create-group": "true"}}
 	}
@@ -203,11 +206,11 @@ func (d *ecsDriver) specified(in container.DeployContainer, extra serviceExtra) 
 		out.Volumes = append(out.Volumes, v)
 		c.MountPoints = append(c.MountPoints, types.MountPoint{SourceVolume: &name, ContainerPath: &m.Target, ReadOnly: &m.ReadOnly})
 	}
-	if role := firstOf(extra.ExecutionRole, d.config.ExecutionRole); role != "" {
+	if role := cmp.Or(extra.ExecutionRole, d.config.ExecutionRole); role != "" {
 		out.ExecutionRoleArn = &role
 	}
-	if extra.TaskRole != "" {
-		out.TaskRoleArn = &extra.TaskRole
+	if role := cmp.Or(extra.TaskRole, d.config.TaskRole); role != "" {
+		out.TaskRoleArn = &role
 	}
 	if extra.Architecture != "" {
 		out.RuntimePlatform = &types.RuntimePlatform{CpuArchitecture: types.CPUArchitecture(extra.Architecture), OperatingSystemFamily: types.OSFamilyLinux}
@@ -220,17 +223,24 @@ func (d *ecsDriver) specified(in container.DeployContainer, extra serviceExtra) 
 		}
 		out.NetworkMode, out.Cpu, out.Memory = types.NetworkModeAwsvpc, aws.String(strconv.Itoa(cpu)), aws.String(strconv.Itoa(memory))
 	}
+	if commands(extra, out) {
+		// What the agent leaves behind wants a parent that sees to it.
+		if c.LinuxParameters == nil {
+			c.LinuxParameters = &types.LinuxParameters{}
+		}
+		c.LinuxParameters.InitProcessEnabled = aws.Bool(true)
+	}
 	out.ContainerDefinitions = []types.ContainerDefinition{c}
 	return out, nil
 }
 
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
+// commands reports whether exec_container is to work: ECS refuses what asks for it
+// and has no role.
+func commands(extra serviceExtra, definition *ecs.RegisterTaskDefinitionInput) bool {
+	if extra.Exec != nil {
+		return *extra.Exec
 	}
-	return ""
+	return definition.TaskRoleArn != nil
 }
 
 func tmpfs(l *types.LinuxParameters) []types.Tmpfs {

@@ -151,8 +151,8 @@ func (d *ecsDriver) definition(ctx context.Context, arn string) (types.TaskDefin
 	return *out.TaskDefinition, nil
 }
 
-// addresses are those of a service's running tasks.
-func (d *ecsDriver) addresses(ctx context.Context, s types.Service) ([]string, error) {
+// tasks are those of a service that run, a hundred of them at most.
+func (d *ecsDriver) tasks(ctx context.Context, s types.Service) ([]types.Task, error) {
 	out, err := d.client.ListTasks(ctx, &ecs.ListTasksInput{Cluster: s.ClusterArn, ServiceName: s.ServiceName, DesiredStatus: types.DesiredStatusRunning})
 	if err != nil || len(out.TaskArns) == 0 {
 		return nil, err
@@ -161,8 +161,17 @@ func (d *ecsDriver) addresses(ctx context.Context, s types.Service) ([]string, e
 	if err != nil {
 		return nil, err
 	}
+	return tasks.Tasks, nil
+}
+
+// addresses are those of a service's running tasks.
+func (d *ecsDriver) addresses(ctx context.Context, s types.Service) ([]string, error) {
+	tasks, err := d.tasks(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	var ips []string
-	for _, t := range tasks.Tasks {
+	for _, t := range tasks {
 		for _, a := range t.Attachments {
 			for _, detail := range a.Details {
 				if aws.ToString(detail.Name) == "privateIPv4Address" {

@@ -28,6 +28,7 @@ func TestECSOnMoto(t *testing.T) {
 		Lacks: map[string]string{"deploy_container.restart_policy": "a service of ECS always replaces what ends"},
 		Deviations: map[string]string{
 			"clusters/in_use":       "deletes a cluster with services on it; ECS documents ClusterContainsServicesException",
+			"exec":                  "has no ExecuteCommand; see TestECSExec",
 			"limits/replicas":       "of a new service the same number of tasks runs, whatever it is to have; ECS documents that it starts desiredCount tasks",
 			"refused/no_such_image": "none: ECS looks for an image when a task starts, and documents that it begins the deployment",
 		},

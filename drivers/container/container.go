@@ -364,7 +364,7 @@ type ContainerRestarter interface {
 // ScaleContainer is what scale_container takes.
 type ScaleContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
-	Replicas  int    `json:"replicas" op:"required" help:"How many of it shall run."`
+	Replicas  int    `json:"replicas" op:"required,zero" help:"How many of it shall run; with 0 it is stopped."`
 }
 
 // ContainerScaler is a driver that has scale_container.

@@ -354,9 +354,11 @@ func (s *containerSuite) containers(t *testing.T) {
 	}, "restart_container")
 	s.test(t, "scale", func(t *testing.T) {
 		s.refuse(t, container.ScaleContainer{Container: c.ID, Replicas: -1}, op.InvalidArgument)
-		for _, n := range []int{3, 3, 1} {
+		for _, n := range []int{3, 3, 0, 0, 1} {
 			do(t, s.conn, container.ScaleContainer{Container: c.ID, Replicas: n})
-			s.is(t, c.ID, fmt.Sprintf("to have %d of itself", n), func(c container.Container) bool { return c.Replicas == n && c.Ready == n })
+			s.is(t, c.ID, fmt.Sprintf("to have %d of itself", n), func(c container.Container) bool {
+				return c.Replicas == n && c.Ready == n && (n > 0 || ended(c))
+			})
 		}
 	}, "scale_container")
 	s.test(t, "destroy", func(t *testing.T) {

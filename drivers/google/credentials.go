@@ -150,6 +150,19 @@ func (s *credentials) read(ctx context.Context) (*oauthgoogle.Credentials, error
 	return c, nil
 }
 
+// token is one that is good now.
+func (s *credentials) token(ctx context.Context) (*oauth2.Token, error) {
+	found, err := s.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, err := during(ctx, found.tokens.Token)
+	if err != nil {
+		return nil, s.refused(err)
+	}
+	return token, nil
+}
+
 // authorized adds a token to each request.
 type authorized struct {
 	credentials *credentials
@@ -157,13 +170,9 @@ type authorized struct {
 }
 
 func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
-	found, err := a.credentials.find(r.Context())
+	token, err := a.credentials.token(r.Context())
 	if err != nil {
 		return nil, err
-	}
-	token, err := during(r.Context(), found.tokens.Token)
-	if err != nil {
-		return nil, a.credentials.refused(err)
 	}
 	r = r.Clone(r.Context())
 	token.SetAuthHeader(r)

@@ -162,6 +162,33 @@ func kindOfStatus(status int) op.Kind {
 	return op.InvalidArgument
 }
 
+// failedOperation is what it means that an operation of a newer service failed.
+// Its code is a number of google.rpc.Code, which stands for a status.
+func failedOperation(name string, code int64, message string) error {
+	status, ok := map[int64]struct {
+		name string
+		http int
+	}{
+		3:  {"INVALID_ARGUMENT", http.StatusBadRequest},
+		4:  {"DEADLINE_EXCEEDED", http.StatusGatewayTimeout},
+		5:  {"NOT_FOUND", http.StatusNotFound},
+		6:  {"ALREADY_EXISTS", http.StatusConflict},
+		7:  {"PERMISSION_DENIED", http.StatusForbidden},
+		8:  {"RESOURCE_EXHAUSTED", http.StatusTooManyRequests},
+		9:  {"FAILED_PRECONDITION", http.StatusBadRequest},
+		10: {"ABORTED", http.StatusConflict},
+		12: {"UNIMPLEMENTED", http.StatusNotImplemented},
+		13: {"INTERNAL", http.StatusInternalServerError},
+		14: {"UNAVAILABLE", http.StatusServiceUnavailable},
+		16: {"UNAUTHENTICATED", http.StatusUnauthorized},
+	}[code]
+	if !ok {
+		status.name, status.http = "UNKNOWN", http.StatusInternalServerError
+	}
+	// The operation's name is what Google's support asks for.
+	return &op.Error{Kind: cmp.Or(kindOfCode(status.name, message), kindOfStatus(status.http)), Code: status.name, Message: cmp.Or(message, status.name), RequestID: name}
+}
+
 // kindOfFailure is for requests that were not answered, and for answers that cannot be read.
 func kindOfFailure(err error) op.Kind {
 	var network net.Error

@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha1"
 	"fmt"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
 
 	gce "google.golang.org/api/compute/v1"
-	"google.golang.org/api/option"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -66,13 +64,9 @@ func openGCE(ctx context.Context, c gceConfig) (*gceDriver, error) {
 	if len(d.imageProjects) == 0 {
 		d.imageProjects = publicProjects
 	}
-	options := []option.ClientOption{option.WithHTTPClient(s.client), option.WithUserAgent("cloudlark")}
-	if s.endpoint != "" {
-		root, err := url.Parse(s.endpoint)
-		if err != nil || root.Host == "" {
-			return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be like \"https://compute.googleapis.com\"", s.endpoint)
-		}
-		options = append(options, option.WithEndpoint(root.JoinPath("compute/v1/").String()))
+	options, err := s.options("https://compute.googleapis.com", "compute/v1/")
+	if err != nil {
+		return nil, err
 	}
 	if d.api, err = gce.NewService(ctx, options...); err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/api/googleapi"
-	"google.golang.org/api/option"
 	gcs "google.golang.org/api/storage/v1"
 
 	"github.com/cloudlark/cloudlark/drivers/native"
@@ -35,14 +34,12 @@ func openGCS(ctx context.Context, c gcsConfig) (*gcsDriver, error) {
 		return nil, err
 	}
 	d := &gcsDriver{session: s, root: &url.URL{Scheme: "https", Host: "storage.googleapis.com"}, location: c.Location}
-	options := []option.ClientOption{option.WithHTTPClient(s.client), option.WithUserAgent("cloudlark")}
-	if s.endpoint != "" {
-		root, err := url.Parse(s.endpoint)
-		if err != nil || root.Host == "" {
-			return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be a URL like \"https://storage.example.com\"", s.endpoint)
-		}
+	options, err := s.options("https://storage.googleapis.com", "storage/v1/")
+	if err != nil {
+		return nil, err
+	}
+	if root, err := url.Parse(s.endpoint); err == nil && root.Host != "" {
 		d.root = &url.URL{Scheme: root.Scheme, Host: root.Host}
-		options = append(options, option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/")+"/storage/v1/"))
 	}
 	if d.api, err = gcs.NewService(ctx, options...); err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "%w", err)

@@ -5,14 +5,12 @@ import (
 	"encoding/base64"
 	"iter"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 
 	"k8s.io/client-go/rest"
 
 	gkev1 "google.golang.org/api/container/v1"
-	"google.golang.org/api/option"
+	gkebeta "google.golang.org/api/container/v1beta1"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/kube"
@@ -46,10 +44,10 @@ type gkeDriver struct {
 	*session
 	kube.Workloads
 	api    *gkev1.Service
+	places *gkebeta.Service // the version that lists them
 	config gkeConfig
 
-	mu       sync.Mutex
-	clusters map[string]*kube.API // by id; that of a cluster that is gone does no harm
+	clusters kube.Clusters
 }
 
 func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
@@ -57,17 +55,16 @@ func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &gkeDriver{session: s, config: c, clusters: map[string]*kube.API{}}
+	d := &gkeDriver{session: s, config: c}
 	d.Workloads = kube.Workloads{Open: d.kubernetes, Running: d.running}
-	options := []option.ClientOption{option.WithHTTPClient(s.client), option.WithUserAgent("cloudlark")}
-	if s.endpoint != "" {
-		root, err := url.Parse(s.endpoint)
-		if err != nil || root.Host == "" {
-			return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be like \"https://container.googleapis.com\"", s.endpoint)
-		}
-		options = append(options, option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/")+"/"))
+	options, err := s.options("https://container.googleapis.com", "")
+	if err != nil {
+		return nil, err
 	}
-	if d.api, err = gkev1.NewService(ctx, options...); err != nil {
+	if d.api, err = gkev1.NewService(ctx, options...); err == nil {
+		d.places, err = gkebeta.NewService(ctx, options...)
+	}
+	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
 	}
 	return d, nil
@@ -75,11 +72,7 @@ func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
 
 // Close drops the idle connections, to Google and to the clusters.
 func (d *gkeDriver) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, api := range d.clusters {
-		api.Close()
-	}
+	d.clusters.Close()
 	return d.session.Close()
 }
 
@@ -110,30 +103,17 @@ func (d *gkeDriver) kubernetes(ctx context.Context, id string) (*kube.API, error
 	if id == "" {
 		return nil, op.Errorf(op.InvalidArgument, "cluster: which one: an id, as \"europe-west1/name\"")
 	}
-	d.mu.Lock()
-	api := d.clusters[id]
-	d.mu.Unlock()
-	if api != nil {
-		return api, nil
-	}
-	c, err := d.look(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	r, err := d.way(c)
-	if err != nil {
-		return nil, err
-	}
-	if api, err = kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.pageSize}); err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if other := d.clusters[id]; other != nil { // someone was faster
-		return other, nil
-	}
-	d.clusters[id] = api
-	return api, nil
+	return d.clusters.Get(id, func() (*kube.API, error) {
+		c, err := d.look(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		r, err := d.way(c)
+		if err != nil {
+			return nil, err
+		}
+		return kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.pageSize})
+	})
 }
 
 // way is how a cluster is spoken to.
@@ -204,6 +184,23 @@ func clusterOf(c *gkev1.Cluster) container.Cluster {
 		out.Extra["release_channel"] = c.ReleaseChannel.Channel
 	}
 	return out
+}
+
+// ListLocations lists the regions and zones where clusters can be, with one
+// request: the API takes no page's token.
+func (d *gkeDriver) ListLocations(ctx context.Context, _ container.ListLocations) iter.Seq2[container.Location, error] {
+	return pages(ctx, d.session, func(ctx context.Context, project, _ string) ([]container.Location, string, error) {
+		out, err := do(d.places.Projects.Locations.List("projects/" + project).Context(ctx))
+		if err != nil {
+			return nil, "", err
+		}
+		places := make([]container.Location, len(out.Locations))
+		for i, l := range out.Locations {
+			name := base(l.Name)
+			places[i] = container.Location{ID: name, Name: name, Extra: extras(map[string]any{"type": l.Type, "recommended": l.Recommended})}
+		}
+		return places, "", nil
+	})
 }
 
 // ListClusters lists the clusters of all locations with one request: the API
@@ -323,13 +320,7 @@ func (d *gkeDriver) DestroyCluster(ctx context.Context, in container.DestroyClus
 	if _, err := do(d.api.Projects.Locations.Clusters.Delete(name).Context(ctx)); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	api := d.clusters[in.Cluster]
-	delete(d.clusters, in.Cluster)
-	d.mu.Unlock()
-	if api != nil {
-		api.Close()
-	}
+	d.clusters.Forget(in.Cluster)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func TestGKE(t *testing.T) {
 	drivertest.Container(t, drivertest.Harness{
 		Open:       openGKEOn(gce.StartGKE(t, k.Behind(t, gce.Token))),
 		SmallPages: map[string]any{"page_size": 2}, PageSize: 2,
-		OnePage:   []string{"list_clusters"}, // so does Google
+		OnePage:   []string{"list_clusters", "list_locations"}, // so does Google
 		Lacks:     map[string]string{"log_line.stream": "Kubernetes writes what a container wrote into one log"},
 		PlainTags: true, UniqueNames: true,
 		Native:       native.Call{Operation: "GET /v1/projects/{project}/locations/-/clusters"},
@@ -65,6 +65,9 @@ func TestGKEClusters(t *testing.T) {
 	s := gce.StartGKE(t, nil)
 	conn := openGKEOn(s)(t, nil)
 	defer conn.Close()
+	if places := list[container.Location](t, conn, container.ListLocations{}); len(places) != 6 || places[0].ID != "europe-west1" || places[0].Extra["type"] != "REGION" || places[1].Extra["type"] != "ZONE" {
+		t.Errorf("the locations are %+v", places)
+	}
 	create := func(in container.CreateCluster) (container.Cluster, error) {
 		return drivers.Call[container.Cluster](t.Context(), conn, in)
 	}

@@ -1,6 +1,6 @@
 // Package google is the drivers for Google Cloud: "gce", of the compute family and
-// of the load balancers, "gcs", of the storage family, and "gke", of the container
-// family.
+// of the load balancers, "gcs", of the storage family, and "gke" and
+// "artifact_registry", of the container family.
 //
 // How a session is opened (session.go, credentials.go) and what an error means
 // (errors.go) is for all services; each file of the rest is one part of one
@@ -14,10 +14,11 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/kube"
 	"github.com/cloudlark/cloudlark/drivers/lb"
+	"github.com/cloudlark/cloudlark/drivers/registry"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
 
-// Providers returns the drivers of this package: "gce" twice, "gcs" and "gke".
+// Providers returns the drivers of this package.
 func Providers() []*drivers.Provider {
 	return []*drivers.Provider{
 		drivers.New(drivers.Info{
@@ -50,10 +51,16 @@ func Providers() []*drivers.Provider {
 			Website: "https://cloud.google.com/kubernetes-engine",
 			Doc:     sessionDoc + gkeDoc + kube.Doc,
 			Extras:  map[string]any{"create_cluster": gkeExtra{}, "deploy_container": kube.DeployExtra{}},
-			Missing: kube.Missing(map[string]string{
-				"list_locations": "the service does not list them: clusters can be in the regions and zones of Google Compute Engine, which gce lists",
-			}),
+			Missing: kube.Missing(nil),
 		}, openGKE),
+		drivers.New(drivers.Info{
+			Name:    "artifact_registry",
+			Family:  container.Family,
+			Title:   "Google Artifact Registry",
+			Website: "https://cloud.google.com/artifact-registry",
+			Doc:     sessionDoc + artifactsDoc,
+			Missing: artifactsMissing(),
+		}, openArtifacts),
 		drivers.New(drivers.Info{
 			Name:    "gce",
 			Family:  lb.Family,
@@ -64,4 +71,13 @@ func Providers() []*drivers.Provider {
 			Missing: map[string]string{"balancer_update_member": "an endpoint has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openLB),
 	}
+}
+
+// artifactsMissing says why there are operations that "artifact_registry" does
+// not have: it lacks less than a registry that has nothing but the protocol.
+func artifactsMissing() map[string]string {
+	m := registry.Missing()
+	delete(m, "list_images")
+	delete(m, "list_locations")
+	return m
 }

@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
+
+	"google.golang.org/api/option"
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/op"
@@ -54,6 +58,20 @@ func newSession(c sessionConfig) (*session, error) {
 func (s *session) Close() error {
 	s.transport.CloseIdleConnections()
 	return nil
+}
+
+// options are those of a service's client: its own endpoint is as
+// "https://compute.googleapis.com", and its paths are below path, as "compute/v1/".
+func (s *session) options(service, path string) ([]option.ClientOption, error) {
+	options := []option.ClientOption{option.WithHTTPClient(s.client), option.WithUserAgent("cloudlark")}
+	if s.endpoint == "" {
+		return options, nil
+	}
+	root, err := url.Parse(s.endpoint)
+	if err != nil || root.Host == "" {
+		return nil, op.Errorf(op.InvalidArgument, "endpoint is %q: it would be a URL like %q", s.endpoint, service)
+	}
+	return append(options, option.WithEndpoint(strings.TrimSuffix(s.endpoint, "/")+"/"+path)), nil
 }
 
 // page is the number of items to ask for at a time.

@@ -34,6 +34,9 @@ func (t *Type) Decode(args map[string]any, receiver Holder) (any, error) {
 	if err := t.fill(v, args, ""); err != nil {
 		return nil, err
 	}
+	if err := t.given(args, ""); err != nil {
+		return nil, err
+	}
 	if receiver != nil {
 		t.referTo(v, receiver, true)
 	}
@@ -106,7 +109,7 @@ func (t *Type) complete(v reflect.Value) error {
 		}
 		if fv.IsZero() {
 			switch {
-			case f.Required:
+			case f.Required && !f.Zero:
 				return Errorf(InvalidArgument, "argument %q is missing", f.Name)
 			case f.Default != "":
 				d, err := f.Parse(f.Default)
@@ -208,6 +211,17 @@ func (t *Type) fill(v reflect.Value, args map[string]any, path string) error {
 		rest[k.String()] = all.MapIndex(k).Interface()
 	}
 	return t.rest.set(all, rest, path+t.rest.Name)
+}
+
+// given refuses arguments without a required one whose zero is a value: that it
+// was left out can be told here alone, and not of a struct.
+func (t *Type) given(args map[string]any, path string) error {
+	for i := range t.Fields {
+		if f := &t.Fields[i]; f.Required && f.Zero && args[f.Name] == nil {
+			return Errorf(InvalidArgument, "argument %q is missing", path+f.Name)
+		}
+	}
+	return nil
 }
 
 func (t *Type) unknown(name, path string) error {
@@ -353,7 +367,11 @@ func set(v reflect.Value, arg any, ref, unit, path string) error {
 		if !ok {
 			return wrong()
 		}
-		return TypeOf(v.Type()).fill(v, dict, path+".")
+		t := TypeOf(v.Type())
+		if err := t.fill(v, dict, path+"."); err != nil {
+			return err
+		}
+		return t.given(dict, path+".")
 	}
 	return wrong()
 }

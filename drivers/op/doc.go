@@ -28,6 +28,7 @@
 //
 //	json:"name,omitzero"   the name in scripts, messages and schemas
 //	op:"required"          must be given (inputs); several flags are separated by commas
+//	op:"required,zero"     and 0, False or "" is a value: only a script or a message can leave it out
 //	op:"id"                identifies the value (outputs); one field of a type
 //	op:"scope"             narrows the identity: an object's bucket (outputs)
 //	op:"filter"            keeps the items whose field of the same name matches (list inputs)

@@ -30,7 +30,7 @@ type Field struct {
 	Index                       []int // for reflect.Value.FieldByIndex
 	Go                          reflect.Type
 	Required, ID, Scope, Filter bool
-	Rest, Whole                 bool
+	Zero, Rest, Whole           bool
 	Default, Ref, Unit          string
 	Source, Help                string
 	Enum                        []string // the values of an enumeration
@@ -66,6 +66,8 @@ func TypeOf(t reflect.Type) *Type {
 			case "":
 			case "required":
 				f.Required = true
+			case "zero":
+				f.Zero = true
 			case "id":
 				f.ID = true
 			case "scope":

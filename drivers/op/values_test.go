@@ -135,6 +135,42 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// share is required, and its zero is a value.
+type share struct {
+	Name    string `json:"name" op:"required" help:"."`
+	Percent int    `json:"percent" op:"required,zero" help:"."`
+}
+
+func TestRequiredZero(t *testing.T) {
+	nested := func(args map[string]any) error {
+		_, err := decode[struct {
+			Shares *share `json:"shares"`
+		}](map[string]any{"shares": args}, nil)
+		return err
+	}
+	if got, err := decode[share](map[string]any{"name": "a", "percent": 0}, nil); err != nil || got != (share{Name: "a"}) {
+		t.Errorf("with 0: %+v, %v", got, err)
+	}
+	for _, args := range []map[string]any{{"name": "a"}, {"name": "a", "percent": nil}} {
+		if _, err := decode[share](args, nil); err == nil || err.Error() != `invalid argument: argument "percent" is missing` {
+			t.Errorf("with %v: %v", args, err)
+		}
+	}
+	if err := nested(map[string]any{"name": "a", "percent": 0}); err != nil {
+		t.Errorf("with 0 inside: %v", err)
+	}
+	if err := nested(map[string]any{"name": "a"}); err == nil || err.Error() != `invalid argument: argument "shares.percent" is missing` {
+		t.Errorf("without it inside: %v", err)
+	}
+	// In a struct nobody can tell 0 from nothing.
+	if _, err := op.TypeOf(reflect.TypeFor[share]()).Complete(share{Name: "a"}); err != nil {
+		t.Errorf("from Go: %v", err)
+	}
+	if _, err := op.TypeOf(reflect.TypeFor[share]()).Complete(share{Percent: 1}); err == nil {
+		t.Error("from Go, a name that is missing was not missed")
+	}
+}
+
 // Inputs that refer to values, as in the storage contract.
 type put struct {
 	Bucket string    `json:"bucket" op:"required" ref:"bucket" help:"."`

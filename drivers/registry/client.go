@@ -88,7 +88,7 @@ func (c *Client) reference(text string) (name.Reference, error) {
 		return nil, op.Errorf(op.InvalidArgument, "%q is not an image's name like \"team/app:1.2\" or \"registry.example/app@sha256:…\": %w", text, err)
 	}
 	if ref.Context().RegistryStr() == "" {
-		return nil, op.Errorf(op.InvalidArgument, "%q begins with no registry, and the connection has none of its own: give it endpoint = \"registry.example\"", text)
+		return nil, op.Errorf(op.InvalidArgument, "%q begins with no registry, as \"registry.example/team/app\" does, and the connection has none of its own", text)
 	}
 	return ref, nil
 }
@@ -322,8 +322,8 @@ func (c *Client) Parts(image string) (repository, tag, digest string, err error)
 	if err != nil {
 		return "", "", "", err
 	}
-	if host := ref.Context().RegistryStr(); host != c.home {
-		return "", "", "", op.Errorf(op.InvalidArgument, "%s is in %s, not in the connection's own registry %s", image, host, c.home)
+	if err := c.owns(ref.Context()); err != nil {
+		return "", "", "", err
 	}
 	switch r := ref.(type) {
 	case name.Digest:
@@ -332,4 +332,20 @@ func (c *Client) Parts(image string) (repository, tag, digest string, err error)
 		tag = r.TagStr()
 	}
 	return ref.Context().RepositoryStr(), tag, digest, nil
+}
+
+// Repository is what the own registry calls a repository of its.
+func (c *Client) Repository(text string) (string, error) {
+	repo, err := c.repository(text)
+	if err == nil {
+		err = c.owns(repo)
+	}
+	return repo.RepositoryStr(), err
+}
+
+func (c *Client) owns(repo name.Repository) error {
+	if host := repo.RegistryStr(); host != c.home {
+		return op.Errorf(op.InvalidArgument, "%s is in %s, not in the connection's own registry %s", repo, host, c.home)
+	}
+	return nil
 }

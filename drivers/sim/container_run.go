@@ -117,8 +117,8 @@ func (d containerDriver) showContainer(tx *txn, now time.Time, id string) (conta
 }
 
 func checkReplicas(n int) error {
-	if n < 1 || n > 100 {
-		return invalid("replicas is from 1 to 100, not %d", n)
+	if n < 0 || n > 100 {
+		return invalid("replicas is from 0 to 100, not %d", n)
 	}
 	return nil
 }
@@ -255,10 +255,10 @@ func (d containerDriver) changeContainer(ctx context.Context, name string, in an
 
 func (d containerDriver) StartContainer(ctx context.Context, in container.StartContainer) error {
 	return d.changeContainer(ctx, "start_container", in, in.Container, func(tx *txn, now time.Time, c containerRecord) (containerRecord, error) {
-		if c.State == container.Stopped {
-			c = c.starting(container.Pending, d.soon(now))
+		if c.State != container.Stopped {
+			return c, nil
 		}
-		return c, nil
+		return c.starting(container.Pending, d.soon(now)), c.scale(tx, now, max(1, c.Replicas))
 	})
 }
 
@@ -304,6 +304,12 @@ func (d containerDriver) ScaleContainer(ctx context.Context, in container.ScaleC
 	return d.changeContainer(ctx, "scale_container", in, in.Container, func(tx *txn, now time.Time, c containerRecord) (containerRecord, error) {
 		if err := checkReplicas(in.Replicas); err != nil {
 			return c, err
+		}
+		switch none := c.Replicas == 0; {
+		case in.Replicas == 0 && c.State != container.Stopped:
+			c = c.ended(now, stopped)
+		case in.Replicas > 0 && none:
+			c = c.starting(container.Pending, d.soon(now))
 		}
 		return c, c.scale(tx, now, in.Replicas)
 	})

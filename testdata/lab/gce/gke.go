@@ -4,29 +4,22 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
-// A GKE is a stand-in for Google Kubernetes Engine. Its requests and answers are
-// held to Google's description of that API as those of Google Compute Engine are.
-// All its clusters are one and the same Kubernetes.
+// A GKE is a stand-in for Google Kubernetes Engine. All its clusters are one and the same Kubernetes.
 type GKE struct {
 	URL string // for the driver's endpoint
 
-	t          testing.TB
-	d          *discovery
+	described
 	kubernetes *httptest.Server // where the clusters are
 
-	mu       sync.Mutex
 	clusters map[string]*gkeCluster // by the API's name
 	missing  []string               // zones that lists lack
 }
@@ -40,7 +33,8 @@ type gkeCluster struct {
 // the clusters for something goes to kubernetes, with the access token.
 func StartGKE(t testing.TB, kubernetes http.Handler) *GKE {
 	t.Helper()
-	g := &GKE{t: t, d: readDiscovery(t, "container/v1/container-api.json"), kubernetes: httptest.NewTLSServer(kubernetes), clusters: map[string]*gkeCluster{}}
+	g := &GKE{kubernetes: httptest.NewTLSServer(kubernetes), clusters: map[string]*gkeCluster{}}
+	g.described = described{t: t, docs: []*discovery{readDiscovery(t, "container/v1/container-api.json"), readDiscovery(t, "container/v1beta1/container-api.json")}, answer: g.serve}
 	web := httptest.NewServer(g)
 	t.Cleanup(func() {
 		web.Close()
@@ -50,99 +44,53 @@ func StartGKE(t testing.TB, kubernetes http.Handler) *GKE {
 	return g
 }
 
-func (g *GKE) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the client went away
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	fields, err := g.serve(r, body)
-	var answer any = fields
-	if f, ok := errors.AsType[*fault](err); ok {
-		if !f.value {
-			g.t.Errorf("%s %s: %v", r.Method, r.URL, err)
-		}
-		err = &apiError{http.StatusBadRequest, "badRequest", err.Error()}
-	}
-	status := http.StatusOK
-	if err != nil {
-		e := err.(*apiError)
-		status, answer = e.status, errorBody(e)
-	}
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		g.t.Logf("answering %s: %v", r.URL, err)
-	}
-}
-
-func (g *GKE) serve(r *http.Request, body []byte) (map[string]any, error) {
-	if r.Header.Get("Authorization") != "Bearer "+Token {
-		return nil, &apiError{http.StatusUnauthorized, "authError", "Request had invalid authentication credentials."}
-	}
-	path := strings.TrimPrefix(r.URL.Path, "/")
-	m, in := g.d.find(r.Method, path)
-	if m == nil {
-		return nil, &fault{where: r.URL.Path, what: "the API has no such method"}
-	}
-	if err := g.d.parameters(m, nil, r.URL.Query()); err != nil {
-		return nil, err
-	}
-	var request map[string]any
-	if m.Request != nil {
-		v, err := decode(body)
-		if err != nil {
-			return nil, &fault{where: "body", what: err.Error()}
-		}
-		if err := g.d.check(m.Request, v, "resource", way{method: m.ID, request: true}); err != nil {
-			return nil, err
-		}
-		request = v.(map[string]any)
-	}
-	if in["projectsId"] != Project {
-		return nil, &apiError{http.StatusForbidden, "forbidden", fmt.Sprintf("Permission denied on resource project %s.", in["projectsId"])}
-	}
-	parent := "projects/" + Project + "/locations/" + in["locationsId"]
-	name := parent + "/clusters/" + in["clustersId"]
-	var answer map[string]any
-	switch m.ID {
+func (g *GKE) serve(c *request) (any, error) {
+	location := c.in["locationsId"]
+	parent := "projects/" + Project + "/locations/" + location
+	name := parent + "/clusters/" + c.in["clustersId"]
+	switch c.method {
+	case "container.projects.locations.list":
+		return gkeLocations(), nil
 	case "container.projects.locations.clusters.list":
-		answer = g.list(in["locationsId"], parent)
+		return g.list(location, parent), nil
 	case "container.projects.locations.clusters.get":
-		c := g.step(name)
-		if c == nil {
+		cluster := g.step(name)
+		if cluster == nil {
 			return nil, gkeNotFound(name)
 		}
-		answer = c.fields
+		return cluster.fields, nil
 	case "container.projects.locations.clusters.create":
-		cluster, _ := request["cluster"].(map[string]any)
-		if err := g.create(parent, in["locationsId"], cluster); err != nil {
-			return nil, err
-		}
-		answer = gkeOperation("CREATE_CLUSTER", in["locationsId"])
+		cluster, _ := c.body["cluster"].(map[string]any)
+		return gkeOperation("CREATE_CLUSTER", location), g.create(parent, location, cluster)
 	case "container.projects.locations.clusters.delete":
-		c := g.clusters[name]
+		cluster := g.clusters[name]
 		switch {
-		case c == nil:
+		case cluster == nil:
 			return nil, gkeNotFound(name)
-		case c.fields["status"] == "PROVISIONING":
+		case cluster.fields["status"] == "PROVISIONING":
 			return nil, &apiError{http.StatusBadRequest, "failedPrecondition", fmt.Sprintf("Cluster %s is currently being created.", name)}
 		}
-		c.fields["status"], c.asked = "STOPPING", 0
-		answer = gkeOperation("DELETE_CLUSTER", in["locationsId"])
-	default:
-		return nil, &apiError{http.StatusNotImplemented, "notImplemented", m.ID + " is not of this stand-in"}
+		cluster.fields["status"], cluster.asked = "STOPPING", 0
+		return gkeOperation("DELETE_CLUSTER", location), nil
 	}
-	plain, err := json.Marshal(answer)
-	if err != nil {
-		return nil, err
+	return nil, c.missing()
+}
+
+// gkeLocations are the zones that there are, and their regions.
+func gkeLocations() map[string]any {
+	var all []any
+	add := func(name, kind string) {
+		all = append(all, map[string]any{"name": "projects/" + Project + "/locations/" + name, "type": kind, "recommended": strings.HasPrefix(name, "us-central1")})
 	}
-	v, err := decode(plain)
-	if err == nil {
-		err = g.d.check(m.Response, v, "answer", way{method: m.ID})
+	seen := map[string]bool{}
+	for _, z := range zones {
+		if region := z[:strings.LastIndexByte(z, '-')]; !seen[region] {
+			seen[region] = true
+			add(region, "REGION")
+		}
+		add(z, "ZONE")
 	}
-	return answer, err
+	return map[string]any{"locations": all}
 }
 
 func gkeNotFound(name string) error {
