@@ -85,16 +85,22 @@ func Providers() []*drivers.Provider {
 			Title:   "Amazon Elastic Container Registry",
 			Website: "https://aws.amazon.com/ecr/",
 			Doc:     sessionDoc + ecrDoc,
-			Missing: registry.Missing(),
+			Missing: ecrMissing(),
 		}, openECR),
 	}, compatibleProviders()...)
 }
 
+// ecrMissing says why there are operations that "ecr" does not have: it lists what
+// a registry that has nothing but the protocol cannot.
+func ecrMissing() map[string]string {
+	m := registry.Missing()
+	delete(m, "list_images")
+	return m
+}
+
 // ecsMissing says why there are operations that "ecs" does not have.
 func ecsMissing() map[string]string {
-	m := map[string]string{
-		"list_locations": "a connection is to one region, where its clusters are",
-	}
+	m := map[string]string{}
 	for _, name := range []string{"list_images", "get_image", "pull_image", "push_image", "copy_image", "delete_image", "list_repositories", "list_tags"} {
 		m[name] = "ECS keeps no images: open a registry with the driver ecr or oci"
 	}
@@ -198,6 +204,7 @@ const ecrDoc = `## What to know
 
 - The registry is that of the account and region. Names without a registry are in it; copy_image reaches any other that a name begins with, with Docker's logins.
 - Its token is asked for when it is needed, and renewed.
+- list_images has the images of all repositories, also those without tags; what they run on is for get_image.
 - list_tags has each tag's digest, size and time. get_image and copy_image speak the registry's own protocol: see the driver oci. A repository must be there to be copied to: ` + "`cloud.native(\"CreateRepository\", RepositoryName = \"team/app\")`" + `.
 - delete_image deletes a tag or, by digest, an image with all its tags.
 - native calls any operation of ECR by its name: ` + "`cloud.native(\"DescribeImageScanFindings\", RepositoryName = \"team/app\", ImageId = {\"ImageTag\": \"1.2\"})`" + `.
