@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerservice/armcontainerservice/v6"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions"
 
@@ -69,6 +70,8 @@ type api struct {
 
 	balancers *armnetwork.LoadBalancersClient
 	traffic   *armnetwork.LoadBalancerLoadBalancingRulesClient
+
+	clusters *armcontainerservice.ManagedClustersClient
 
 	places *armsubscriptions.Client
 }
@@ -159,6 +162,10 @@ func (m *manager) clients(subscription string) (*api, error) {
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
 	}
+	clusters, err := armcontainerservice.NewManagedClustersClient(subscription, m.credential, m.options)
+	if err != nil {
+		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
+	}
 	places, err := armsubscriptions.NewClient(m.credential, m.options)
 	if err != nil {
 		return nil, op.Errorf(op.InvalidArgument, "opening the client: %w", err)
@@ -170,7 +177,7 @@ func (m *manager) clients(subscription string) (*api, error) {
 		nics: n.NewInterfacesClient(), ips: n.NewPublicIPAddressesClient(), networks: n.NewVirtualNetworksClient(), subnets: n.NewSubnetsClient(),
 		groups: n.NewSecurityGroupsClient(), rules: n.NewSecurityRulesClient(), members: n.NewApplicationSecurityGroupsClient(),
 		balancers: n.NewLoadBalancersClient(), traffic: n.NewLoadBalancerLoadBalancingRulesClient(),
-		places: places}, nil
+		clusters: clusters, places: places}, nil
 }
 
 // api is the clients for the session's subscription, which is looked for when

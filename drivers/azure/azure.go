@@ -1,5 +1,6 @@
 // Package azure is the drivers for Microsoft Azure: "azure", of the compute and
-// the lb family, and "azure_blobs", of the storage family.
+// the lb family, "aks", of the container family, and "azure_blobs", of the
+// storage family.
 //
 // How a session is opened (session.go) and what an error means (errors.go) is
 // for all services. What Azure Resource Manager manages has more in common: the
@@ -12,6 +13,8 @@ package azure
 import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/container"
+	"github.com/cloudlark/cloudlark/drivers/kube"
 	"github.com/cloudlark/cloudlark/drivers/lb"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 )
@@ -42,6 +45,15 @@ func Providers() []*drivers.Provider {
 			Doc:     sessionDoc + managerDoc + balancerDoc,
 			Extras:  map[string]any{"create_balancer": balancerExtra{}},
 		}, openBalancers),
+		drivers.New(drivers.Info{
+			Name:    "aks",
+			Family:  container.Family,
+			Title:   "Azure Kubernetes Service",
+			Website: "https://azure.microsoft.com/products/kubernetes-service",
+			Doc:     sessionDoc + managerDoc + aksDoc + kube.Doc,
+			Extras:  map[string]any{"create_cluster": aksExtra{}, "deploy_container": kube.DeployExtra{}},
+			Missing: kube.Missing(nil),
+		}, openAKS),
 		drivers.New(drivers.Info{
 			Name:    "azure_blobs",
 			Family:  storage.Family,

@@ -59,7 +59,7 @@ var (
 func (*manager) HonoursToken(o *op.Op) bool {
 	switch o.Name {
 	case "create_node", "create_nodes", "create_image", "copy_image", "create_volume", "create_volume_snapshot",
-		"create_network", "create_security_group", "allocate_address", "create_balancer":
+		"create_network", "create_security_group", "allocate_address", "create_balancer", "create_cluster":
 		return true
 	}
 	return false

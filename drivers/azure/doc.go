@@ -79,6 +79,19 @@ const balancerDoc = `## What to know
 - A balancer cannot be renamed.
 `
 
+const aksDoc = `## What to know
+
+- **A cluster** is of AKS, with one pool of machines when it is made; their size is Azure's choice if none is given. A container's id is ` + "`group/cluster/namespace/deployment/name`" + `. Lists of containers are of all
+  clusters that run, unless one is named: each is asked by itself. ` + "`endpoint`" + ` is Azure Resource Manager's.
+- **Who is there**: Azure tells how a cluster is spoken to, for which the connection's credentials need the role Azure Kubernetes Service Cluster User. A cluster with Entra ID gets a token of those credentials; no program is
+  run for it, and an ` + "`access_token`" + ` is none. ` + "`admin`" + ` takes the local administrator's certificate instead, for which the role Cluster Admin is needed.
+- A private cluster can be spoken to only from where its network can be reached.
+- create_cluster takes as long as AKS does, some minutes; its Kubernetes can be spoken to when it is running. What it has beyond ` + "`extra`" + ` can be set by ` + "`native`" + `. A stopped cluster's containers are in no list.
+- destroy_cluster refuses while anything runs outside of the namespaces of Kubernetes and AKS. What AKS made for it, its resource group of machines, goes with it.
+- list_locations lists the regions of the subscription; AKS is in most of them.
+- The way down without the argument ` + "`cluster`" + ` is Azure's API; with it, it is Kubernetes' of that cluster.
+`
+
 const blobsDoc = `## Credentials
 
     [connection.blobs]

@@ -15,28 +15,33 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
-// ListLocations leaves out what is no region, as the geographies that groups
-// of them make up.
 func (d *computeDriver) ListLocations(ctx context.Context, _ compute.ListLocations) iter.Seq2[compute.Location, error] {
 	return op.Pages(ctx, func(ctx context.Context, _ string) ([]compute.Location, string, error) {
-		a, err := d.api(ctx)
-		if err != nil {
-			return nil, "", err
-		}
-		// The list has one page: its answer has no link to another.
-		found, err := get(a.places.NewListLocationsPager(a.subscription, nil).NextPage(ctx))
-		if err != nil {
-			return nil, "", err
-		}
-		var list []compute.Location
-		for _, l := range found.Value {
-			if l.Metadata != nil && text(l.Metadata.RegionType) == string(armsubscriptions.RegionTypeLogical) {
-				continue
-			}
-			list = append(list, locationOf(l))
-		}
-		return list, "", nil
+		list, err := d.regions(ctx)
+		return list, "", err
 	})
+}
+
+// regions are the subscription's locations, without those that are no region, as
+// the geographies that groups of them make up.
+func (m *manager) regions(ctx context.Context) ([]compute.Location, error) {
+	a, err := m.api(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The list has one page: its answer has no link to another.
+	found, err := get(a.places.NewListLocationsPager(a.subscription, nil).NextPage(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var list []compute.Location
+	for _, l := range found.Value {
+		if l.Metadata != nil && text(l.Metadata.RegionType) == string(armsubscriptions.RegionTypeLogical) {
+			continue
+		}
+		list = append(list, locationOf(l))
+	}
+	return list, nil
 }
 
 func locationOf(l *armsubscriptions.Location) compute.Location {

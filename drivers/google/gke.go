@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"sync"
 
 	"k8s.io/client-go/rest"
 
@@ -48,8 +47,7 @@ type gkeDriver struct {
 	places *gkebeta.Service // the version that lists them
 	config gkeConfig
 
-	mu       sync.Mutex
-	clusters map[string]*kube.API // by id; that of a cluster that is gone does no harm
+	clusters kube.Clusters
 }
 
 func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
@@ -57,7 +55,7 @@ func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &gkeDriver{session: s, config: c, clusters: map[string]*kube.API{}}
+	d := &gkeDriver{session: s, config: c}
 	d.Workloads = kube.Workloads{Open: d.kubernetes, Running: d.running}
 	options, err := s.options("https://container.googleapis.com", "")
 	if err != nil {
@@ -74,11 +72,7 @@ func openGKE(ctx context.Context, c gkeConfig) (*gkeDriver, error) {
 
 // Close drops the idle connections, to Google and to the clusters.
 func (d *gkeDriver) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, api := range d.clusters {
-		api.Close()
-	}
+	d.clusters.Close()
 	return d.session.Close()
 }
 
@@ -109,30 +103,17 @@ func (d *gkeDriver) kubernetes(ctx context.Context, id string) (*kube.API, error
 	if id == "" {
 		return nil, op.Errorf(op.InvalidArgument, "cluster: which one: an id, as \"europe-west1/name\"")
 	}
-	d.mu.Lock()
-	api := d.clusters[id]
-	d.mu.Unlock()
-	if api != nil {
-		return api, nil
-	}
-	c, err := d.look(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	r, err := d.way(c)
-	if err != nil {
-		return nil, err
-	}
-	if api, err = kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.pageSize}); err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if other := d.clusters[id]; other != nil { // someone was faster
-		return other, nil
-	}
-	d.clusters[id] = api
-	return api, nil
+	return d.clusters.Get(id, func() (*kube.API, error) {
+		c, err := d.look(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		r, err := d.way(c)
+		if err != nil {
+			return nil, err
+		}
+		return kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.pageSize})
+	})
 }
 
 // way is how a cluster is spoken to.
@@ -339,13 +320,7 @@ func (d *gkeDriver) DestroyCluster(ctx context.Context, in container.DestroyClus
 	if _, err := do(d.api.Projects.Locations.Clusters.Delete(name).Context(ctx)); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	api := d.clusters[in.Cluster]
-	delete(d.clusters, in.Cluster)
-	d.mu.Unlock()
-	if api != nil {
-		api.Close()
-	}
+	d.clusters.Forget(in.Cluster)
 	return nil
 }
 

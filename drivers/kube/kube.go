@@ -1,5 +1,5 @@
 // Package kube is what the drivers have in common whose containers run on
-// Kubernetes: "kubernetes" itself, "gke", "rancher". It imports no provider, and
+// Kubernetes: "kubernetes" itself, "gke", "aks", "rancher". It imports no provider, and
 // each of them imports it.
 //
 // An [API] is one API server, spoken to with client-go's configuration,
@@ -16,7 +16,7 @@
 //	deploy.go     making one; template.go, of what
 //	change.go     start, stop, restart, scale, destroy
 //	logs.go       what they write; exec.go, commands in them
-//	namespaces.go namespaces as clusters
+//	namespaces.go namespaces as clusters; clusters.go, those of a provider
 //	native.go     any request of the API, and server-side apply; discovery.go, where it goes
 package kube
 

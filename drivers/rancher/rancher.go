@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 
 	"k8s.io/client-go/rest"
 
@@ -70,8 +69,7 @@ type driver struct {
 	rest   *rest.Config
 	config config
 
-	mu       sync.Mutex
-	clusters map[string]*kube.API // behind the proxy, by id
+	clusters kube.Clusters // behind the proxy
 }
 
 func open(_ context.Context, c config) (*driver, error) {
@@ -96,7 +94,7 @@ func open(_ context.Context, c config) (*driver, error) {
 	root.Path = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(root.Path, "/"), "/v3"), "/dashboard")
 	r := &rest.Config{Host: root.String(), BearerToken: token}
 	kube.Trust(r, c.CA, c.Insecure)
-	d := &driver{rest: r, config: c, clusters: map[string]*kube.API{}}
+	d := &driver{rest: r, config: c}
 	d.Workloads = kube.Workloads{Open: d.kubernetes, Running: d.running}
 	d.api, err = kube.NewAPI(r, kube.Options{PageSize: c.PageSize, Explain: explain})
 	return d, err
@@ -104,11 +102,7 @@ func open(_ context.Context, c config) (*driver, error) {
 
 // Close drops the idle connections.
 func (d *driver) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, api := range d.clusters {
-		api.Close()
-	}
+	d.clusters.Close()
 	return d.api.Close()
 }
 
@@ -123,18 +117,11 @@ func (d *driver) kubernetes(_ context.Context, id string) (*kube.API, error) {
 	if !clusterID(id) {
 		return nil, op.Errorf(op.NotFound, "there is no cluster %q", id)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if api := d.clusters[id]; api != nil {
-		return api, nil
-	}
-	r := rest.CopyConfig(d.rest)
-	r.Host = strings.TrimSuffix(r.Host, "/") + "/k8s/clusters/" + id
-	api, err := kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.config.PageSize, Explain: explain})
-	if err == nil {
-		d.clusters[id] = api
-	}
-	return api, err
+	return d.clusters.Get(id, func() (*kube.API, error) {
+		r := rest.CopyConfig(d.rest)
+		r.Host = strings.TrimSuffix(r.Host, "/") + "/k8s/clusters/" + id
+		return kube.NewAPI(r, kube.Options{Namespace: d.config.Namespace, Only: d.config.Namespace != "", PageSize: d.config.PageSize, Explain: explain})
+	})
 }
 
 func clusterID(id string) bool {

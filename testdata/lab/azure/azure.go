@@ -5,7 +5,7 @@
 // bodies in the SDK's types.
 //
 // What happens then is this package's: a store of resources, operations that
-// take time, and of the machines, disks, images, networks and balancers as much
+// take time, and of the machines, disks, images, networks, balancers and clusters as much
 // as the documentation says and a driver can notice. That is what a test against
 // it does not prove: that Azure does what its documentation says.
 //
@@ -31,6 +31,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	computefake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8/fake"
+	containerfake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerservice/armcontainerservice/v6/fake"
 	networkfake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9/fake"
 	subscriptionfake "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions/fake"
 )
@@ -53,7 +54,9 @@ type Server struct {
 
 	compute       *computefake.ServerFactory
 	network       *networkfake.ServerFactory
+	containers    *containerfake.ServerFactory
 	subscriptions *subscriptionfake.ServerFactory
+	kubernetes    *httptest.Server // what all clusters are; may be nil
 
 	mu         sync.Mutex
 	request    *http.Request     // the one that is answered now
@@ -74,6 +77,7 @@ func Start(t testing.TB, pageSize int) *Server {
 	s := &Server{t: t, pageSize: pageSize, resources: map[string]*entry{}, operations: map[string]*operation{}, requests: map[string]int{}, failures: map[string]Fault{}}
 	s.compute = &computefake.ServerFactory{}
 	s.network = &networkfake.ServerFactory{}
+	s.containers = &containerfake.ServerFactory{}
 	s.subscriptions = &subscriptionfake.ServerFactory{Server: s.places()}
 	s.machines()
 	s.disks()
@@ -83,6 +87,7 @@ func Start(t testing.TB, pageSize int) *Server {
 	s.networks()
 	s.guards()
 	s.balancers()
+	s.clusters()
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	s.URL = web.URL
@@ -223,6 +228,8 @@ func (s *Server) answer(r *http.Request) (*http.Response, *Refusal, error) {
 		transport = computefake.NewServerFactoryTransport(s.compute)
 	case strings.Contains(r.URL.Path, "/Microsoft.Network/"):
 		transport = networkfake.NewServerFactoryTransport(s.network)
+	case strings.Contains(r.URL.Path, "/Microsoft.ContainerService/"):
+		transport = containerfake.NewServerFactoryTransport(s.containers)
 	}
 	resp, err := transport.Do(r.WithContext(context.WithValue(r.Context(), runtime.CtxAPINameKey{}, method)))
 	if err == nil && s.began != nil {

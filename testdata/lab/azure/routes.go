@@ -34,6 +34,9 @@ var routes = map[string]string{
 	"GET in Microsoft.Compute/sshPublicKeys":       "SSHPublicKeysClient.NewListByResourceGroupPager",
 	"GET Microsoft.Compute/sshPublicKeys":          "SSHPublicKeysClient.NewListBySubscriptionPager",
 
+	"POST in Microsoft.ContainerService/managedClusters/{}/listClusterUserCredential":  "ManagedClustersClient.ListClusterUserCredentials",
+	"POST in Microsoft.ContainerService/managedClusters/{}/listClusterAdminCredential": "ManagedClustersClient.ListClusterAdminCredentials",
+
 	"GET in Microsoft.Compute/galleries":                             "GalleriesClient.NewListByResourceGroupPager",
 	"GET Microsoft.Compute/galleries":                                "GalleriesClient.NewListPager",
 	"GET in Microsoft.Compute/galleries/{}/images":                   "GalleryImagesClient.NewListByGalleryPager",
@@ -58,6 +61,7 @@ var collections = map[string][3]string{
 	"Microsoft.Network/networkSecurityGroups/{}/securityRules": {"SecurityRulesClient", "NewListPager", ""},
 	"Microsoft.Network/applicationSecurityGroups":              {"ApplicationSecurityGroupsClient", "NewListPager", "NewListAllPager"},
 	"Microsoft.Network/loadBalancers":                          {"LoadBalancersClient", "NewListPager", "NewListAllPager"},
+	"Microsoft.ContainerService/managedClusters":               {"ManagedClustersClient", "NewListByResourceGroupPager", "NewListPager"},
 }
 
 // route is the SDK's method for a request.

@@ -8,20 +8,19 @@ from urllib.parse import urlparse
 from libcloud.storage.providers import get_driver
 from libcloud.storage.types import Provider
 
-endpoint, do, folder, name, out, most = sys.argv[1:]
+endpoint, do, bucket, folder, out, most = sys.argv[1:]
 url = urlparse(endpoint)
 driver = get_driver(Provider.MINIO)(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"],
                                     host=url.hostname, port=url.port, secure=False)
-if do == "list":
-    for obj in driver.iterate_container_objects(driver.get_container("keys")):
-        print(obj.name, obj.size)
-    sys.exit()
-bucket = driver.get_container("libcloud")
-if do == "up":
+bucket = driver.get_container(bucket)
+if do == "upload":
     files = [os.path.join(top, f) for top, _, names in os.walk(folder) for f in names]
     for path in files[:int(most)]:
-        driver.upload_object(path, bucket, name + "/" + os.path.relpath(path, folder))
-else:
+        driver.upload_object(path, bucket, "set/" + os.path.relpath(path, folder))
+elif do == "download":
     os.makedirs(out, exist_ok=True)
-    for obj in itertools.islice(bucket.list_objects(prefix=name + "/"), int(most)):
+    for obj in itertools.islice(bucket.list_objects(prefix="set/"), int(most)):
         driver.download_object(obj, os.path.join(out, obj.name.replace("/", "_")), overwrite_existing=True)
+else:
+    for obj in driver.iterate_container_objects(bucket):
+        print(obj.name, obj.size)
