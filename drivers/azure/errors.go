@@ -94,15 +94,12 @@ var vague = map[string]bool{"BadRequest": true, "Conflict": true, "InvalidParame
 
 // retryAfter reads the headers in which Azure's services say how long to wait.
 func retryAfter(h http.Header) time.Duration {
-	for name, unit := range map[string]time.Duration{"x-ms-retry-after-ms": time.Millisecond, "retry-after-ms": time.Millisecond, "Retry-After": time.Second} {
+	for _, name := range []string{"x-ms-retry-after-ms", "retry-after-ms"} {
 		if n, err := strconv.ParseFloat(h.Get(name), 64); err == nil && n > 0 {
-			return time.Duration(n * float64(unit))
+			return time.Duration(n * float64(time.Millisecond))
 		}
 	}
-	if at, err := http.ParseTime(h.Get("Retry-After")); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
+	return op.RetryAfter(h.Get("Retry-After"))
 }
 
 // kinds are the kinds of codes that say more than their status does, or else

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"strings"
@@ -117,34 +115,5 @@ func receive(pipeline runtime.Pipeline, r *policy.Request) (any, error) {
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
 		return nil, runtime.NewResponseError(resp)
 	}
-	answer := json.NewDecoder(resp.Body)
-	answer.UseNumber() // large ones stay exact
-	var v any
-	if err := answer.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return numbers(v), nil
-}
-
-// numbers makes of each number in an answer an integer, if it is one.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = numbers(v[name])
-		}
-	}
-	return v
+	return native.ReadJSON(resp.Body)
 }

@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/api/googleapi"
 
@@ -43,7 +41,7 @@ func failed(err error) error {
 		e.Kind, e.Message = kindOfFailure(err), err.Error()
 		return e
 	}
-	e.RetryAfter = retryAfter(answer.Header.Get("Retry-After"))
+	e.RetryAfter = op.RetryAfter(answer.Header.Get("Retry-After"))
 	if len(answer.Errors) > 0 {
 		e.Code, e.Message = answer.Errors[0].Reason, answer.Errors[0].Message
 	}
@@ -66,17 +64,6 @@ func statusOf(body string) string {
 		return ""
 	}
 	return answer.Error.Status
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // kinds are the kinds of the reasons that answers give, and of the codes that

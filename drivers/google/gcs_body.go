@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -163,14 +162,14 @@ func (d *gcsDriver) read(ctx context.Context, in storage.ReadObject, o *gcs.Obje
 		return storage.Download{}, op.Errorf(op.Internal, "%w", err)
 	}
 	r.Header.Set("Accept-Encoding", "gzip")
-	b := &body{ctx: ctx, name: in.Name, left: object.Size}
+	b := &storage.Checked{Context: ctx, Name: in.Name, Left: object.Size, Kind: "CRC32C"}
 	if rest := object.Size - in.Offset; in.Offset > 0 || in.Length > 0 && in.Length < rest {
-		if b.left = rest; in.Length > 0 {
-			b.left = min(in.Length, rest)
+		if b.Left = rest; in.Length > 0 {
+			b.Left = min(in.Length, rest)
 		}
-		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", in.Offset, in.Offset+b.left-1))
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", in.Offset, in.Offset+b.Left-1))
 	} else if sum := object.Checksums["crc32c"]; sum != "" {
-		b.sum, b.want = crc32.New(castagnoli), sum
+		b.Sum, b.Want = crc32.New(castagnoli), sum
 	}
 	resp, err := d.client.Do(r)
 	if err == nil {
@@ -183,34 +182,4 @@ func (d *gcsDriver) read(ctx context.Context, in storage.ReadObject, o *gcs.Obje
 	}
 	b.ReadCloser = resp.Body
 	return storage.Download{Object: object, Body: b}, nil
-}
-
-// body is an open object: its errors are the contract's, and at its end it is
-// compared with what Google keeps of the whole.
-type body struct {
-	io.ReadCloser
-	ctx  context.Context // to tell a caller who gave up from a connection that broke
-	name string
-	left int64
-	sum  hash.Hash32
-	want string
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	if b.sum != nil {
-		b.sum.Write(p[:n])
-	}
-	switch {
-	case err == nil:
-		return n, nil
-	case err == io.EOF && b.left == 0 && b.sum != nil && hex.EncodeToString(b.sum.Sum(nil)) != b.want:
-		return n, op.Errorf(op.Internal, "%s: the body is damaged: its CRC32C is not %s", b.name, b.want)
-	case err == io.EOF && b.left == 0:
-		return n, io.EOF
-	case b.ctx.Err() != nil:
-		return n, op.AsError(b.ctx.Err())
-	}
-	return n, op.Errorf(op.Unavailable, "%s: the body broke off with %d bytes to come: %w", b.name, b.left, cmp.Or(err, io.ErrUnexpectedEOF))
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 // refusal is what an answer means that is no success.
 func (a *API) refusal(resp *http.Response) error {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	e := &op.Error{RequestID: resp.Header.Get("Audit-Id"), RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	e := &op.Error{RequestID: resp.Header.Get("Audit-Id"), RetryAfter: op.RetryAfter(resp.Header.Get("Retry-After"))}
 	if a.explain != nil {
 		if e.Kind = kindOfStatus(resp.StatusCode); a.explain(e, data) {
 			return e
@@ -112,17 +111,6 @@ func kindOfStatus(status int) op.Kind {
 		return op.Unavailable // a redirection: no answer of an API server's
 	}
 	return op.InvalidArgument
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // failure is what it means that a request was not answered.

@@ -119,13 +119,15 @@ func AsError(err error) *Error {
 }
 
 // RetryAfter reads the header Retry-After, which is a number of seconds or a
-// date; 0 if it says neither.
+// date, in one of the three forms that HTTP has had; 0 if it says neither.
 func RetryAfter(header string) time.Duration {
 	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
 		return time.Duration(s * float64(time.Second))
 	}
-	if at, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", header); err == nil {
-		return max(0, time.Until(at))
+	for _, form := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+		if at, err := time.Parse(form, header); err == nil {
+			return max(0, time.Until(at))
+		}
 	}
 	return 0
 }

@@ -148,8 +148,10 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q is %v, not %v", header, got, want)
 		}
 	}
-	at := time.Now().Add(time.Hour).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
-	if got := op.RetryAfter(at); got < 59*time.Minute || got > time.Hour {
-		t.Errorf("an hour from now is %v", got)
+	for _, form := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "Monday, 02-Jan-06 15:04:05 GMT", "Mon Jan _2 15:04:05 2006"} {
+		at := time.Now().Add(time.Hour).UTC().Format(form)
+		if got := op.RetryAfter(at); got < 59*time.Minute || got > time.Hour {
+			t.Errorf("%q, an hour from now, is %v", at, got)
+		}
 	}
 }

@@ -153,11 +153,7 @@ func nativeCalls(t *testing.T, c *drivers.Conn) {
 
 // An application credential of Keystone's opens the same project.
 func applicationCredential(t *testing.T, c *drivers.Conn, cloud lab.Cloud) {
-	user := call[native.Answer](t, c, native.Call{Operation: "GET identity:/users", Arguments: map[string]any{"query": map[string]any{"name": cloud.User}}})
-	id := user.Value.(map[string]any)["users"].([]any)[0].(map[string]any)["id"].(string)
-	made := call[native.Answer](t, c, native.Call{Operation: "POST identity:/users/" + id + "/application_credentials", Arguments: map[string]any{
-		"body": map[string]any{"application_credential": map[string]any{"name": "ci", "secret": "hush"}}}})
-	credential := made.Value.(map[string]any)["application_credential"].(map[string]any)["id"].(string)
+	credential := newCredential(t, c, cloud, "hush")
 	open := func(secret string) *drivers.Conn {
 		robot, err := named(t, "openstack").Open(t.Context(), "robot", map[string]any{"auth_url": cloud.AuthURL, "application_credential_id": credential, "application_credential_secret": secret})
 		if err != nil {
@@ -247,9 +243,7 @@ func limits(t *testing.T, c *drivers.Conn, cloud lab.Cloud) {
 		})
 	}
 	t.Run("permission", func(t *testing.T) {
-		user := ask("POST identity:/users", map[string]any{"user": map[string]any{"name": "bob", "password": "pw", "domain_id": "default"}})["user"].(map[string]any)["id"].(string)
-		role := call[native.Answer](t, c, native.Call{Operation: "GET identity:/roles?name=member"}).Value.(map[string]any)["roles"].([]any)[0].(map[string]any)["id"].(string)
-		ask("PUT identity:/projects/{project}/users/"+user+"/roles/"+role, nil)
+		newUser(t, c, "bob", "member")
 		bob, err := named(t, "openstack").Open(t.Context(), "bob", map[string]any{"auth_url": cloud.AuthURL, "username": "bob", "password": "pw", "project_name": cloud.Project})
 		if err != nil {
 			t.Fatal(err)

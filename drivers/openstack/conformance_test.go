@@ -45,11 +45,12 @@ func TestConformance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts a cloud")
 	}
-	noEnvironment(t)
+	folder := noEnvironment(t)
 	cloud := lab.OpenStack(t)
 	t.Run("compute", func(t *testing.T) { conformCompute(t, cloud) })
 	t.Run("lb", func(t *testing.T) { conformBalancers(t, cloud) })
 	t.Run("beyond", func(t *testing.T) { beyondSuite(t, cloud) })
+	t.Run("storage", func(t *testing.T) { conformSwift(t, cloud, folder) })
 }
 
 func conformCompute(t *testing.T, cloud lab.Cloud) {

@@ -3,7 +3,6 @@ package openstack
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -107,32 +106,9 @@ func (d *swiftDriver) raw(ctx context.Context, operation string, arguments map[s
 	case !strings.Contains(resp.Header.Get("Content-Type"), "json"):
 		return native.Answer{Value: string(body)}, nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // large ones stay exact
-	var value any
-	if err := decoder.Decode(&value); err != nil {
+	value, err := native.ReadJSON(bytes.NewReader(body))
+	if err != nil {
 		return native.Answer{}, failed(err)
 	}
-	return native.Answer{Value: exact(value)}, nil
-}
-
-// exact makes of each number in an answer an integer, if it is one.
-func exact(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i := range v {
-			v[i] = exact(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = exact(v[name])
-		}
-	}
-	return v
+	return native.Answer{Value: value}, nil
 }

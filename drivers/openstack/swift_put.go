@@ -157,7 +157,9 @@ func (d *swiftDriver) putSegments(ctx context.Context, bucket, name string, head
 	}()
 	var mu sync.Mutex
 	sent := map[int]segment{}
-	count, err := body.Send(ctx, first, inFlight, func(ctx context.Context, i int, b []byte) error {
+	// A segment that is on its way arrives, also when another has failed: Swift would keep
+	// one whose request is cut off at its end, after it was looked for.
+	count, err := body.Send(ctx, first, inFlight, func(_ context.Context, i int, b []byte) error {
 		if i >= maxParts {
 			return op.Errorf(op.InvalidArgument, "the body is too large: give its size, for larger ones")
 		}

@@ -37,6 +37,8 @@ func swiftOpener(config map[string]any) func(testing.TB, map[string]any, ...op.I
 	}
 }
 
+// TestSwift is a Swift without Keystone; TestConformance has the suite with it, and
+// TestSwiftOnCeph without.
 func TestSwift(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a cluster")
@@ -44,16 +46,6 @@ func TestSwift(t *testing.T) {
 	noEnvironment(t)
 	s := lab.Swift(t)
 	config := map[string]any{"auth_url": s.Auth, "username": s.User, "password": op.Secret(s.Key)}
-	t.Run("conformance", func(t *testing.T) {
-		drivertest.Storage(t, drivertest.Harness{
-			Open:       swiftOpener(config),
-			SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
-			Native: native.Call{Operation: "GET /?format=json"}, NativeChange: "PUT /container",
-			Deviations: map[string]string{
-				"put/if_absent,_many_at_once": "looks whether there is an object when a PUT begins, and holds off no other; Swift documents If-None-Match: * for one writer",
-			},
-		})
-	})
 	t.Run("large", func(t *testing.T) { largeObjects(t, config, 3) })
 	t.Run("native pages", func(t *testing.T) {
 		c := swiftOpener(config)(t, nil)

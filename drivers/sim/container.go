@@ -78,9 +78,6 @@ var clusterVersions = [...]string{"1.37", "1.36", "1.35"}
 
 func (d containerDriver) CreateCluster(ctx context.Context, in container.CreateCluster) (container.Cluster, error) {
 	return create(ctx, d.driver, "create_cluster", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		location, err := d.place(in.Location)
 		if err != nil {
 			return "", err

@@ -10,9 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/softlayer/softlayer-go/sl"
 
@@ -126,7 +124,7 @@ func classicRefusal(status int, header http.Header, body []byte) error {
 		return refusal(status, header, "", http.StatusText(status))
 	}
 	err := classicError(e).(*op.Error)
-	err.RetryAfter = retryAfter(header)
+	err.RetryAfter = op.RetryAfter(header.Get("Retry-After"))
 	return err
 }
 
@@ -157,14 +155,7 @@ func vpcRefusal(status int, header http.Header, body []byte) error {
 }
 
 func refusal(status int, header http.Header, code, message string) *op.Error {
-	return &op.Error{Kind: kindOf(status), Code: code, Message: message, RequestID: header.Get("X-Request-Id"), RetryAfter: retryAfter(header)}
-}
-
-func retryAfter(header http.Header) time.Duration {
-	if n, err := strconv.Atoi(header.Get("Retry-After")); err == nil && n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	return 0
+	return &op.Error{Kind: kindOf(status), Code: code, Message: message, RequestID: header.Get("X-Request-Id"), RetryAfter: op.RetryAfter(header.Get("Retry-After"))}
 }
 
 // send makes a request, and returns its answer as JSON has it.

@@ -59,19 +59,19 @@ var (
 func azuriteOver(scheme string) *server {
 	return &server{
 		name:    "azurite",
-		version: "3.35.0", // newer ones want newer Nodes than Debian's
+		version: "3.37.0", // its package asks for Node 22, and it runs on 18
 
 		install: func(home string) error {
 			if err := apt(home, "npm", "nodejs", "npm"); err != nil {
 				return err
 			}
-			return run(home, nil, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "azurite@3.35.0")
+			return run(home, nil, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "azurite@3.37.0")
 		},
 
 		command: func(home string, p *process) *exec.Cmd {
 			host, port, _ := net.SplitHostPort(p.addr)
 			cmd := exec.Command("node", filepath.Join(home, "node_modules", "azurite", "dist", "src", "blob", "main.js"),
-				"--blobHost", host, "--blobPort", port, "--location", p.dir, "--silent", "--disableTelemetry", "--skipApiVersionCheck",
+				"--blobHost", host, "--blobPort", port, "--location", p.dir, "--silent", "--disableTelemetry",
 				"--loose") // or it refuses what it does not know: CRC-64s
 			if scheme == "https" {
 				cert, key := filepath.Join(p.dir, "cert.pem"), filepath.Join(p.dir, "key.pem")

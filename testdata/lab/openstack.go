@@ -171,7 +171,7 @@ func (c *controlPlane) start(home string) (Cloud, error) {
 	if err := c.launch("keystone"); err != nil {
 		return Cloud{}, err
 	}
-	admin, err := c.administrator()
+	admin, err := administer(c.url("keystone") + "/v3")
 	if err != nil {
 		return Cloud{}, err
 	}
@@ -413,13 +413,14 @@ func (a *administrator) call(method, url string, body, out any) (http.Header, er
 	return resp.Header, err
 }
 
-func (c *controlPlane) administrator() (*administrator, error) {
+// administer logs in at the identity service.
+func administer(keystone string) (*administrator, error) {
 	type object = map[string]any
 	var answer struct {
 		Token struct{ Project struct{ ID string } }
 	}
 	a := &administrator{}
-	header, err := a.call("POST", c.url("keystone")+"/v3/auth/tokens", object{"auth": object{
+	header, err := a.call("POST", keystone+"/auth/tokens", object{"auth": object{
 		"identity": object{"methods": []string{"password"}, "password": object{"user": object{"name": "admin", "password": openStackPassword, "domain": object{"id": "default"}}}},
 		"scope":    object{"project": object{"name": "admin", "domain": object{"id": "default"}}}}}, &answer)
 	if err != nil {
@@ -433,15 +434,23 @@ func (c *controlPlane) administrator() (*administrator, error) {
 func (a *administrator) catalogue(c *controlPlane) error {
 	for name, s := range map[string][2]string{"placement": {"placement", ""}, "glance": {"image", ""}, "nova": {"compute", "/v2.1"}, "neutron": {"network", ""},
 		"cinder": {"volumev3", "/v3/$(project_id)s"}, "octavia": {"load-balancer", ""}} {
-		var made struct{ Service struct{ ID string } }
-		if _, err := a.call("POST", c.url("keystone")+"/v3/services", map[string]any{"service": map[string]any{"name": name, "type": s[0]}}, &made); err != nil {
+		if err := a.announce(c.url("keystone")+"/v3", name, s[0], c.url(name)+s[1]); err != nil {
 			return err
 		}
-		for _, kind := range []string{"public", "internal"} {
-			endpoint := map[string]any{"service_id": made.Service.ID, "interface": kind, "region_id": "lab", "url": c.url(name) + s[1]}
-			if _, err := a.call("POST", c.url("keystone")+"/v3/endpoints", map[string]any{"endpoint": endpoint}, nil); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// announce names one service at the identity service.
+func (a *administrator) announce(keystone, name, kind, url string) error {
+	var made struct{ Service struct{ ID string } }
+	if _, err := a.call("POST", keystone+"/services", map[string]any{"service": map[string]any{"name": name, "type": kind}}, &made); err != nil {
+		return err
+	}
+	for _, face := range []string{"public", "internal"} {
+		endpoint := map[string]any{"service_id": made.Service.ID, "interface": face, "region_id": "lab", "url": url}
+		if _, err := a.call("POST", keystone+"/endpoints", map[string]any{"endpoint": endpoint}, nil); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -37,17 +37,7 @@ var swift = &server{
 		return apt(home, "swift-proxy-server", "swift-proxy", "swift-account", "swift-container", "swift-object", "memcached", "curl")
 	},
 
-	command: func(_ string, p *process) *exec.Cmd {
-		args := []string{"-c", swiftScript, "swift", p.addr}
-		for range 4 {
-			port := "0"
-			if addr, err := freeAddr(); err == nil {
-				_, port, _ = net.SplitHostPort(addr)
-			}
-			args = append(args, port)
-		}
-		return exec.Command("bash", append(args, p.secret)...)
-	},
+	command: func(_ string, p *process) *exec.Cmd { return swiftCommand(p, p.secret) },
 
 	// The script says this when the proxy has answered.
 	ready: func(p *process) error {
@@ -56,4 +46,34 @@ var swift = &server{
 		}
 		return nil
 	},
+}
+
+// Swift adds a Swift of one node to the cloud, whose users are Keystone's: who has
+// the role admin or member in a project may do everything in the project's account.
+// It is in the catalogue.
+func (c Cloud) Swift(t testing.TB) {
+	t.Helper()
+	s := *swift
+	s.command = func(_ string, p *process) *exec.Cmd { return swiftCommand(p, c.Password, c.AuthURL) }
+	p := s.start(t)
+	admin, err := administer(c.AuthURL)
+	if err == nil {
+		err = admin.announce(c.AuthURL, "swift", "object-store", "http://"+p.addr+"/v1/AUTH_$(project_id)s")
+	}
+	if err != nil {
+		t.Fatalf("naming Swift at Keystone: %v", err)
+	}
+}
+
+// swiftCommand runs Swift with what it is to know of its users: see the script.
+func swiftCommand(p *process, users ...string) *exec.Cmd {
+	args := []string{"-c", swiftScript, "swift", p.addr}
+	for range 4 {
+		port := "0"
+		if addr, err := freeAddr(); err == nil {
+			_, port, _ = net.SplitHostPort(addr)
+		}
+		args = append(args, port)
+	}
+	return exec.Command("bash", append(args, users...)...)
 }

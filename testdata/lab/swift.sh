@@ -1,8 +1,9 @@
 # A Swift of one node in the folder that this runs in:
-# bash swift.sh ADDRESS OBJECT-PORT CONTAINER-PORT ACCOUNT-PORT MEMCACHED-PORT KEY
+# bash swift.sh ADDRESS OBJECT-PORT CONTAINER-PORT ACCOUNT-PORT MEMCACHED-PORT KEY [KEYSTONE]
+# Users log in at the proxy with KEY; or they are Keystone's, whose administrator's password KEY is then.
 # It ends when one of its daemons does, and they end with it.
 set -euo pipefail
-address=$1 object=$2 container=$3 account=$4 memcached=$5 key=$6
+address=$1 object=$2 container=$3 account=$4 memcached=$5 key=$6 keystone=${7-}
 if (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; then echo "$address: address already in use"; exit 1; fi
 mkdir -p dev/d1 etc
 
@@ -59,7 +60,9 @@ X
 	daemon /usr/bin/python3 "$(command -v "swift-$1-server")" "etc/$1.conf"
 done
 
-filters="catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl tempauth copy slo dlo versioned_writes symlink"
+auth=tempauth
+[ -z "$keystone" ] || auth="authtoken keystoneauth"
+filters="catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl $auth copy slo dlo versioned_writes symlink"
 {
 	cat <<X
 [DEFAULT]
@@ -74,11 +77,6 @@ account_autocreate = true
 conn_timeout = 30
 node_timeout = 60
 allow_account_management = true
-[filter:tempauth]
-use = egg:swift#tempauth
-user_lab_lab = $key .admin
-user_lab_guest = $key
-storage_url_scheme = http
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:$memcached
@@ -86,8 +84,36 @@ memcache_servers = 127.0.0.1:$memcached
 use = egg:swift#versioned_writes
 allow_object_versioning = true
 X
+	if [ -z "$keystone" ]; then
+		cat <<X
+[filter:tempauth]
+use = egg:swift#tempauth
+user_lab_lab = $key .admin
+user_lab_guest = $key
+storage_url_scheme = http
+X
+	else
+		cat <<X
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = $keystone
+auth_url = $keystone
+auth_type = password
+project_domain_id = default
+user_domain_id = default
+project_name = admin
+username = admin
+password = $key
+interface = public
+delay_auth_decision = true
+cache = swift.cache
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = admin, member
+X
+	fi
 	for filter in $filters; do
-		case $filter in tempauth | cache | versioned_writes) ;; *) printf '[filter:%s]\nuse = egg:swift#%s\n' "$filter" "$filter" ;; esac
+		case $filter in tempauth | authtoken | keystoneauth | cache | versioned_writes) ;; *) printf '[filter:%s]\nuse = egg:swift#%s\n' "$filter" "$filter" ;; esac
 	done
 } >etc/proxy.conf
 # The proxy does without a server for a minute that did not answer it.

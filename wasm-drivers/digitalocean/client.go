@@ -132,8 +132,8 @@ func kindOf(status int, message string) op.Kind {
 // retryAfter is how long the API asks to wait: Retry-After, or the moment in
 // ratelimit-reset, of the Unix epoch.
 func retryAfter(h http.Header) time.Duration {
-	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
-		return time.Duration(s) * time.Second
+	if after := op.RetryAfter(h.Get("Retry-After")); after > 0 {
+		return after
 	}
 	if at, err := strconv.ParseInt(h.Get("Ratelimit-Reset"), 10, 64); err == nil {
 		return max(0, time.Until(time.Unix(at, 0)))

@@ -64,12 +64,7 @@ func (d *driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.S
 		if _, err := d.do(request{method: "GET", bucket: in.Bucket, query: query}, &out); err != nil {
 			return nil, "", err
 		}
-		decode := func(s string) string {
-			if name, err := url.QueryUnescape(s); err == nil && out.EncodingType == "url" {
-				return name
-			}
-			return s
-		}
+		decode := decoder(out.EncodingType)
 		objects := make([]storage.Object, 0, len(out.Contents)+len(out.CommonPrefixes))
 		for _, o := range out.Contents {
 			objects = append(objects, storage.Object{Bucket: in.Bucket, Name: decode(o.Key), Size: o.Size, ETag: unquote(o.ETag),
@@ -81,6 +76,16 @@ func (d *driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.S
 		slices.SortStableFunc(objects, func(a, b storage.Object) int { return strings.Compare(a.Name, b.Name) })
 		return objects, out.NextContinuationToken, nil
 	})
+}
+
+// decoder takes names as an answer has them.
+func decoder(encoding string) func(string) string {
+	return func(s string) string {
+		if name, err := url.QueryUnescape(s); err == nil && encoding == "url" {
+			return name
+		}
+		return s
+	}
 }
 
 func unquote(etag string) string { return strings.Trim(etag, `"`) }

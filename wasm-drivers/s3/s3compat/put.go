@@ -74,20 +74,13 @@ func (d *driver) PutObject(_ context.Context, in storage.PutObject) (storage.Obj
 	if in.Size != nil && *in.Size < 0 {
 		return storage.Object{}, op.Errorf(op.InvalidArgument, "size is %d: it cannot be negative", *in.Size)
 	}
-	if in.ContentType == "" {
-		in.ContentType = "application/octet-stream"
+	u, err := d.newUpload(in)
+	if err != nil {
+		return storage.Object{}, err
 	}
-	u := &upload{driver: d, in: in}
-	var err error
 	var ok bool
 	if u.body, ok = sdk.StreamOf(in.Body); !ok {
 		return storage.Object{}, op.Errorf(op.Internal, "the body is no stream of the host's")
-	}
-	if u.extra, err = extraOf[objectExtra](in.Extra); err != nil {
-		return storage.Object{}, err
-	}
-	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {
-		return storage.Object{}, err
 	}
 	first, err := u.take(0)
 	if err != nil {
@@ -99,10 +92,23 @@ func (d *driver) PutObject(_ context.Context, in storage.PutObject) (storage.Obj
 	} else {
 		o, err = u.multipart(first)
 	}
-	if e := op.AsError(err); in.IfAbsent && e != nil && e.Code == "PreconditionFailed" {
+	if in.IfAbsent && isCode(err, "PreconditionFailed") {
 		return o, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
 	}
 	return o, err
+}
+
+// newUpload is an upload as far as it is not its body.
+func (d *driver) newUpload(in storage.PutObject) (u *upload, err error) {
+	if in.ContentType == "" {
+		in.ContentType = "application/octet-stream"
+	}
+	u = &upload{driver: d, in: in}
+	if u.extra, err = extraOf[objectExtra](in.Extra); err != nil {
+		return nil, err
+	}
+	u.metadata, err = encodeMetadata(in.Metadata)
+	return u, err
 }
 
 // size is how much part i holds at most.
@@ -196,7 +202,7 @@ type completed struct {
 // multipart sends the body in parts, which are nothing until they are
 // completed, and deletes them if they never will be.
 func (u *upload) multipart(first part) (_ storage.Object, err error) {
-	id, err := u.create(u.in.Bucket, u.in.Name, u.headers(map[string]string{"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}))
+	id, err := u.create(u.in.Bucket, u.in.Name, u.headers(inParts))
 	if err != nil {
 		return storage.Object{}, err
 	}

@@ -30,7 +30,7 @@ func (d *driver) ReadObject(_ context.Context, in storage.ReadObject) (storage.D
 		get.header["range"] = byteRange(in.Offset, in.Length)
 	}
 	resp, err := d.open(get)
-	if op.AsError(err) != nil && op.AsError(err).Code == "InvalidRange" && in.Offset == 0 { // the object is empty
+	if isCode(err, "InvalidRange") && in.Offset == 0 { // the object is empty
 		delete(get.header, "range")
 		resp, err = d.open(get)
 	}

@@ -171,24 +171,13 @@ func refused(resp *sdk.Response) error {
 }
 
 func (f fault) error(h abi.Head) *op.Error {
-	e := &op.Error{Code: f.Code, Message: f.Message, RequestID: cmp.Or(f.RequestID, h.Headers["x-amz-request-id"]), RetryAfter: retryAfter(h.Headers["retry-after"])}
+	e := &op.Error{Code: f.Code, Message: f.Message, RequestID: cmp.Or(f.RequestID, h.Headers["x-amz-request-id"]), RetryAfter: op.RetryAfter(h.Headers["retry-after"])}
 	if region := h.Headers["x-amz-bucket-region"]; h.Status == 301 && region != "" {
 		e.Message = "the bucket is in the region " + region + ": open a connection with region = " + strconv.Quote(region)
 	}
 	e.Kind = cmp.Or(kindOfCode(f.Code), kindOfStatus(h.Status), op.Internal)
 	e.Message = cmp.Or(e.Message, e.Code, fmt.Sprintf("%s (status %d)", e.Kind.Error(), h.Status))
 	return e
-}
-
-// retryAfter reads the header, which is a number of seconds or a date.
-func retryAfter(header string) time.Duration {
-	if s, err := strconv.ParseFloat(header, 64); err == nil && s > 0 {
-		return time.Duration(s * float64(time.Second))
-	}
-	if at := httpTime(header); !at.IsZero() {
-		return max(0, time.Until(at))
-	}
-	return 0
 }
 
 // httpTime reads a time as headers have it.
@@ -219,6 +208,11 @@ var codes = []struct {
 	{op.Internal, []string{"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}},
 	{op.InvalidArgument, []string{"Invalid*", "Malformed*", "Missing*", "KeyTooLong*", "EntityTooLarge", "EntityTooSmall", "Unsupported*", "MetadataTooLarge",
 		"IllegalLocationConstraintException", "IncompleteBody", "PermanentRedirect", "BadRequest"}},
+}
+
+func isCode(err error, code string) bool {
+	e := op.AsError(err)
+	return e != nil && e.Code == code
 }
 
 // kindOfCode is the kind of an error code; "" if none knows it.

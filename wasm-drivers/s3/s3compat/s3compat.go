@@ -8,6 +8,7 @@
 //	objects.go   lists, objects' heads and metadata, deletions, URLs
 //	read.go      downloads
 //	put.go       uploads, in one request or in parts
+//	uploads.go   uploads whose parts are the caller's
 //	copy.go      copies inside the store
 //
 // It does what drivers/aws does for Amazon itself, in the same way wherever a
@@ -49,7 +50,7 @@ func Guest(o Options) sdk.Guest {
 			Title:   "S3-compatible storage",
 			Website: "https://docs.aws.amazon.com/AmazonS3/latest/API/",
 			Doc:     doc,
-			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}},
+			Extras:  map[string]any{"create_bucket": bucketExtra{}, "put_object": objectExtra{}, "create_multipart_upload": objectExtra{}},
 		}, func(_ context.Context, c config) (*driver, error) { return open(o, c) })},
 		Hosts: hosts,
 		Credentials: []abi.Credential{{Name: credential, Scheme: abi.SigV4, Service: "s3", Region: "{region}", Hosts: hosts,
@@ -121,6 +122,8 @@ const doc = `## What to know
 - A body of more than 8 MiB is uploaded in parts, four at a time, and becomes visible when the last has arrived. The parts
   of an upload that fails are deleted. Parts grow with the object, up to 64 MiB each: an object can have 36 GiB if its
   size is not known beforehand and 60 GiB if it is, or 590 GiB where the user allows the module 10,000 requests a call.
+- A part of an upload of the caller's own has at most 64 MiB, and is held by the host until it is sent. cloudlark cp, storage.copy and storage.sync send large objects so, and go on with what
+  was interrupted.
 - Every body is sent with its CRC32C. Whole reads are verified against the checksum that the store keeps, or against the MD5
   in the ETag where it is one; reads of a range are not.
 - delete_object succeeds for a name that is not there: the store does not tell.
