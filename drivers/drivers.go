@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -176,12 +177,28 @@ func (c *Conn) request(o *op.Op, in any) (*op.Request, error) {
 		return r, nil // offered will say so
 	}
 	complete, err := o.In().Complete(in)
+	if err == nil {
+		err = c.Provider.checkExtra(o, complete)
+	}
 	if err != nil {
 		e := op.AsError(err)
 		return nil, &op.Error{Kind: e.Kind, Provider: c.Provider.Name, Op: o.Name, Message: e.Message, Err: e.Err}
 	}
 	r.In = complete
 	return r, nil
+}
+
+// checkExtra refuses extra where the provider takes none: to ignore what only
+// others have would hide a mistake.
+func (p *Provider) checkExtra(o *op.Op, in any) error {
+	f := o.In().Field("extra")
+	if _, some := p.Extras[o.Name]; f == nil || some {
+		return nil
+	}
+	if extra, _ := reflect.ValueOf(in).FieldByIndex(f.Index).Interface().(map[string]any); len(extra) > 0 {
+		return op.Errorf(op.InvalidArgument, "extra: %s takes nothing there for %s, and so no %q", p.Title, o.Name, slices.Sorted(maps.Keys(extra))[0])
+	}
+	return nil
 }
 
 // offered refuses what the provider does not have. It is the last of the

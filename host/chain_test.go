@@ -118,7 +118,10 @@ func (p *puppet) GetContainerLogs(ctx context.Context, _ container.GetContainerL
 }
 
 func (p *puppet) provider(name string, f *op.Family) *drivers.Provider {
-	return drivers.New(drivers.Info{Name: name, Title: "Puppet", Family: f},
+	secretive := struct {
+		Password string `json:"admin_password"`
+	}{}
+	return drivers.New(drivers.Info{Name: name, Title: "Puppet", Family: f, Extras: map[string]any{"create_node": secretive}},
 		func(context.Context, struct{}) (*puppet, error) { return p, nil })
 }
 

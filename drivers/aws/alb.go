@@ -49,6 +49,7 @@ type albExtra struct {
 	SecurityGroups []string `json:"security_groups,omitzero" help:"Who may talk to it: ids of security groups; the network's default one if not given."`
 	IPAddressType  string   `json:"ip_address_type,omitzero" enum:"ipv4,dualstack" help:"ipv4, if not given, or dualstack."`
 	SSLPolicy      string   `json:"ssl_policy,omitzero" help:"The security policy of https and tls."`
+	albUpdateExtra
 }
 
 // owner is the tag of a target group that belongs to a balancer: the load
@@ -280,7 +281,7 @@ func (d *albDriver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb.Bala
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	return w.balancer(), nil
+	return d.show(ctx, w)
 }
 
 func checkPort(port int) error {
@@ -358,6 +359,10 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if err != nil {
 		return lb.Balancer{}, err
 	}
+	rules, err := d.plan(ctx, extra.Rules, network, vpc, in.Port)
+	if err != nil {
+		return lb.Balancer{}, err
+	}
 
 	request := &elb.CreateLoadBalancerInput{Name: &in.Name, Subnets: ids, Type: types.LoadBalancerTypeEnumApplication, Tags: albTags(in.Tags),
 		Scheme: types.LoadBalancerSchemeEnum(extra.Scheme), SecurityGroups: extra.SecurityGroups, IpAddressType: types.IpAddressType(extra.IPAddressType)}
@@ -370,44 +375,27 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	} else if k := op.KindOf(err); k != op.NotFound && k != op.InvalidArgument {
 		return lb.Balancer{}, err
 	}
-	var undo []func(context.Context) error
+	made, err := d.client.CreateLoadBalancer(ctx, request)
+	if err != nil {
+		return lb.Balancer{}, err
+	}
+	balancer := made.LoadBalancers[0]
 	defer func() {
 		if err == nil {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		for _, f := range slices.Backward(undo) {
-			if uerr := f(ctx); uerr != nil {
-				err = errors.Join(err, uerr)
-			}
+		_, uerr := d.client.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: balancer.LoadBalancerArn})
+		if uerr := errors.Join(uerr, d.deleteOwned(ctx, balancer)); uerr != nil {
+			err = errors.Join(err, uerr)
 		}
 	}()
-	made, err := d.client.CreateLoadBalancer(ctx, request)
+	group, err := d.newGroup(ctx, in.Name, in.Name, vpc, in.Port, behind(in.Protocol), check)
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	arn := made.LoadBalancers[0].LoadBalancerArn
-	undo = append(undo, func(ctx context.Context) error {
-		_, err := d.client.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: arn})
-		return err
-	})
-	group := &elb.CreateTargetGroupInput{Name: &in.Name, Port: aws.Int32(int32(in.Port)), Protocol: behind(in.Protocol), VpcId: &vpc, TargetType: types.TargetTypeEnumIp,
-		Tags: albTags(map[string]string{owner: in.Name})}
-	if check != nil {
-		group.HealthCheckProtocol, group.HealthCheckPort, group.HealthCheckPath, group.Matcher = check.HealthCheckProtocol, check.HealthCheckPort, check.HealthCheckPath, check.Matcher
-		group.HealthCheckIntervalSeconds, group.HealthCheckTimeoutSeconds = check.HealthCheckIntervalSeconds, check.HealthCheckTimeoutSeconds
-		group.HealthyThresholdCount, group.UnhealthyThresholdCount = check.HealthyThresholdCount, check.UnhealthyThresholdCount
-	}
-	groups, err := d.client.CreateTargetGroup(ctx, group)
-	if err != nil {
-		return lb.Balancer{}, err
-	}
-	target := groups.TargetGroups[0].TargetGroupArn
-	undo = slices.Insert(undo, 0, func(ctx context.Context) error { // after the load balancer, which uses it
-		_, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: target})
-		return err
-	})
+	target := group.TargetGroupArn
 	if err := d.setAttributes(ctx, target, algorithm, in.DrainTimeout); err != nil {
 		return lb.Balancer{}, err
 	}
@@ -416,17 +404,22 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 			return lb.Balancer{}, err
 		}
 	}
-	listener := &elb.CreateListenerInput{LoadBalancerArn: arn, Port: aws.Int32(int32(in.Port)), Protocol: protocol(in.Protocol), Certificates: certificates(in.Certificate),
+	listener := &elb.CreateListenerInput{LoadBalancerArn: balancer.LoadBalancerArn, Port: aws.Int32(int32(in.Port)), Protocol: protocol(in.Protocol), Certificates: certificates(in.Certificate),
 		DefaultActions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: target}}, SslPolicy: optional(extra.SSLPolicy)}
 	listeners, err := d.client.CreateListener(ctx, listener)
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	w := whole{LoadBalancer: made.LoadBalancers[0], group: &groups.TargetGroups[0], algorithm: algorithm, drain: cmp.Or(in.DrainTimeout, usualDrain), tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
+	for _, r := range rules {
+		if err := d.addRule(ctx, balancer, listeners.Listeners[0], r); err != nil {
+			return lb.Balancer{}, err
+		}
+	}
+	w := whole{LoadBalancer: balancer, group: &group, algorithm: algorithm, drain: cmp.Or(in.DrainTimeout, usualDrain), tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
 	if w.tags == nil {
 		w.tags = map[string]string{}
 	}
-	return w.balancer(), nil
+	return d.show(ctx, w)
 }
 
 func albTags(tags map[string]string) []types.Tag {
@@ -568,6 +561,14 @@ func (d *albDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 	if err != nil {
 		return err
 	}
+	extra, err := op.Extra[albUpdateExtra](in.Extra)
+	if err != nil {
+		return err
+	}
+	rules, err := d.plan(ctx, extra.Rules, network, aws.ToString(w.VpcId), cmp.Or(in.Port, int(aws.ToInt32(w.listener.Port))))
+	if err != nil {
+		return err
+	}
 	// All of it was looked at; now it is done.
 	if listener.Port != nil || listener.Protocol != "" {
 		if _, err := d.client.ModifyListener(ctx, listener); err != nil {
@@ -580,17 +581,16 @@ func (d *albDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 			return err
 		}
 	}
-	return d.setAttributes(ctx, w.group.TargetGroupArn, algorithm, in.DrainTimeout)
+	if err := d.setAttributes(ctx, w.group.TargetGroupArn, algorithm, in.DrainTimeout); err != nil || extra.Rules == nil {
+		return err
+	}
+	return d.setRules(ctx, w, rules)
 }
 
 // DestroyBalancer deletes a load balancer, its listeners with it, and then the
 // target groups that were made for it, which only then nobody uses.
 func (d *albDriver) DestroyBalancer(ctx context.Context, in lb.DestroyBalancer) error {
 	w, err := d.get(ctx, in.Balancer)
-	if err != nil {
-		return err
-	}
-	groups, err := d.owned(ctx, aws.ToString(w.LoadBalancerName))
 	if err != nil {
 		return err
 	}
@@ -605,38 +605,11 @@ func (d *albDriver) DestroyBalancer(ctx context.Context, in lb.DestroyBalancer) 
 			return err
 		}
 	}
-	for _, g := range groups {
-		if _, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &g}); err != nil && !isKind(err, op.NotFound) {
-			return err
-		}
+	if err := d.deleteOwned(ctx, w.LoadBalancer); err != nil {
+		return err
 	}
 	_, err = d.client.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &in.Balancer})
 	return err
-}
-
-// owned are the target groups that were made for a balancer: of its name, and with
-// the tag that says so.
-func (d *albDriver) owned(ctx context.Context, name string) ([]string, error) {
-	out, err := d.client.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{name}})
-	if isKind(err, op.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var arns []string
-	for _, g := range out.TargetGroups {
-		tags, err := d.client.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{aws.ToString(g.TargetGroupArn)}})
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range tags.TagDescriptions {
-			if slices.ContainsFunc(t.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == owner && aws.ToString(t.Value) == name }) {
-				arns = append(arns, aws.ToString(g.TargetGroupArn))
-			}
-		}
-	}
-	return arns, nil
 }
 
 func (d *albDriver) ListProtocols(context.Context, lb.ListProtocols) iter.Seq2[lb.ProtocolInfo, error] {

@@ -55,7 +55,7 @@ func Providers() []*drivers.Provider {
 			Title:   "Amazon Application and Network Load Balancing",
 			Website: "https://aws.amazon.com/elasticloadbalancing/",
 			Doc:     sessionDoc + albDoc,
-			Extras:  map[string]any{"create_balancer": albExtra{}},
+			Extras:  map[string]any{"create_balancer": albExtra{}, "update_balancer": albUpdateExtra{}},
 			Missing: map[string]string{"balancer_update_member": "a target has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openALB),
 		drivers.New(drivers.Info{
@@ -85,16 +85,22 @@ func Providers() []*drivers.Provider {
 			Title:   "Amazon Elastic Container Registry",
 			Website: "https://aws.amazon.com/ecr/",
 			Doc:     sessionDoc + ecrDoc,
-			Missing: registry.Missing(),
+			Missing: ecrMissing(),
 		}, openECR),
 	}, compatibleProviders()...)
 }
 
+// ecrMissing says why there are operations that "ecr" does not have: it lists what
+// a registry that has nothing but the protocol cannot.
+func ecrMissing() map[string]string {
+	m := registry.Missing()
+	delete(m, "list_images")
+	return m
+}
+
 // ecsMissing says why there are operations that "ecs" does not have.
 func ecsMissing() map[string]string {
-	m := map[string]string{
-		"list_locations": "a connection is to one region, where its clusters are",
-	}
+	m := map[string]string{}
 	for _, name := range []string{"list_images", "get_image", "pull_image", "push_image", "copy_image", "delete_image", "list_repositories", "list_tags"} {
 		m[name] = "ECS keeps no images: open a registry with the driver ecr or oci"
 	}
@@ -137,6 +143,9 @@ const albDoc = `## What to know
 - A balancer is a load balancer with one listener and one target group: an application load balancer for http and https, a network load balancer for
   tcp, tls and udp. Its id is the ARN. A load balancer with several listeners shows that of the lowest port.
 - destroy_balancer deletes the load balancer and the target group that was made for it, which has its name and the tag ` + "`cloudlark:balancer`" + `; target groups of others stay.
+- ` + "`extra = {\"rules\": [{\"priority\": 10, \"hosts\": [\"api.example.net\"], \"paths\": [\"/v1/*\"], \"members\": [{\"ip\": \"10.0.0.9\"}]}]}`" + ` sends some of the requests of an application load balancer to members of
+  their own: each rule has a target group that is made with it, and goes with it or with the balancer. update_balancer takes the rules that there shall be, [] for none; those that others made stay.
+  create_balancer, get_balancer and refresh() show all of them in ` + "`extra[\"rules\"]`" + ` with their members; balancer_list_members lists those that get the rest.
 - Members are addresses, nodes too: a node is a member by its first private address. A target group of another's with instances is shown, and cannot be added to.
 - Without subnets a balancer is in one subnet of each zone of the network, or of the default network; an application load balancer wants two zones at least.
 - algorithm is for http and https: round_robin, least_connections (least outstanding requests), random. A network load balancer always chooses by the connection's hash and shows source_hash.
@@ -195,6 +204,7 @@ const ecrDoc = `## What to know
 
 - The registry is that of the account and region. Names without a registry are in it; copy_image reaches any other that a name begins with, with Docker's logins.
 - Its token is asked for when it is needed, and renewed.
+- list_images has the images of all repositories, also those without tags; what they run on is for get_image.
 - list_tags has each tag's digest, size and time. get_image and copy_image speak the registry's own protocol: see the driver oci. A repository must be there to be copied to: ` + "`cloud.native(\"CreateRepository\", RepositoryName = \"team/app\")`" + `.
 - delete_image deletes a tag or, by digest, an image with all its tags.
 - native calls any operation of ECR by its name: ` + "`cloud.native(\"DescribeImageScanFindings\", RepositoryName = \"team/app\", ImageId = {\"ImageTag\": \"1.2\"})`" + `.

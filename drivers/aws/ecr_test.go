@@ -116,4 +116,16 @@ func TestECRImages(t *testing.T) {
 	if !strings.HasPrefix(i.ID, host+"/team/app@sha256:") {
 		t.Errorf("its id is %s", i.ID)
 	}
+	// By the list, an image has the name that is asked for, and goes on from page to page.
+	for _, page := range []int{1, 100} {
+		paged := opener("ecr", config)(t, map[string]any{"page_size": page})
+		defer paged.Close()
+		if all := list[container.Image](t, paged, container.ListImages{}); len(all) != 5 {
+			t.Errorf("in pages of %d, the images are %+v", page, all)
+		}
+		found := list[container.Image](t, paged, container.ListImages{Name: host + "/team/app:1.3"})
+		if len(found) != 1 || found[0].Digest != tags()["1.3"].Digest || found[0].Size == 0 || !strings.HasPrefix(found[0].ID, host+"/team/app@sha256:") {
+			t.Errorf("team/app:1.3 is %+v", found)
+		}
+	}
 }

@@ -65,6 +65,14 @@ func (d *ecsDriver) NativePages(ctx context.Context, in native.Pages) iter.Seq2[
 	return service{d.client}.pages(ctx, in)
 }
 
+// ListLocations has the connection's region, where its clusters are.
+func (d *ecsDriver) ListLocations(ctx context.Context, _ container.ListLocations) iter.Seq2[container.Location, error] {
+	return op.Pages(ctx, func(context.Context, string) ([]container.Location, string, error) {
+		region := d.session.config.Region
+		return []container.Location{{ID: region, Name: region, Extra: map[string]any{}}}, "", nil
+	})
+}
+
 func (d *ecsDriver) ListClusters(ctx context.Context, in container.ListClusters) iter.Seq2[container.Cluster, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]container.Cluster, string, error) {
 		arns, next, err := d.clusters(ctx, cursor)

@@ -25,7 +25,7 @@ Content-Type among ` + "`headers`" + ` says otherwise. ` + "`cloud.native(\"APPL
 
 // Missing is why drivers that run Kubernetes lack operations, and more reasons.
 func Missing(more map[string]string) map[string]string {
-	const nodes = "a node pulls an image when it needs it, and says of it only in its own status: native(\"GET /api/v1/nodes\")"
+	const nodes = "a node pulls an image when it needs it, and tells in its own status alone of some that it has: native(\"GET /api/v1/nodes\")"
 	const registry = "Kubernetes has no registry: the drivers of registries do"
 	out := map[string]string{"list_images": nodes, "pull_image": nodes, "delete_image": "nodes remove images that they do not use by themselves",
 		"list_repositories": registry, "list_tags": registry, "get_image": registry, "copy_image": registry, "push_image": registry}

@@ -208,14 +208,15 @@ type BalancerCreator interface {
 
 // UpdateBalancer is what update_balancer takes.
 type UpdateBalancer struct {
-	Balancer     string       `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
-	Name         string       `json:"name,omitzero" help:"The name it shall have."`
-	Port         int          `json:"port,omitzero" help:"The port it shall listen on."`
-	Protocol     Protocol     `json:"protocol,omitzero" help:"What it shall speak."`
-	Algorithm    Algorithm    `json:"algorithm,omitzero" help:"How it shall choose a member."`
-	HealthCheck  *HealthCheck `json:"health_check,omitzero" help:"How it shall tell a healthy member."`
-	Certificate  string       `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
-	DrainTimeout int          `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member shall have to finish what it has."`
+	Balancer     string         `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
+	Name         string         `json:"name,omitzero" help:"The name it shall have."`
+	Port         int            `json:"port,omitzero" help:"The port it shall listen on."`
+	Protocol     Protocol       `json:"protocol,omitzero" help:"What it shall speak."`
+	Algorithm    Algorithm      `json:"algorithm,omitzero" help:"How it shall choose a member."`
+	HealthCheck  *HealthCheck   `json:"health_check,omitzero" help:"How it shall tell a healthy member."`
+	Certificate  string         `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
+	DrainTimeout int            `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member shall have to finish what it has."`
+	Extra        map[string]any `json:"extra,omitzero" help:"What the provider changes beyond these: see its page."`
 }
 
 // BalancerUpdater is a driver that has update_balancer.

@@ -138,9 +138,6 @@ func (d computeDriver) showVolume(tx *txn, now time.Time, id string) (compute.Vo
 
 func (d computeDriver) CreateVolume(ctx context.Context, in compute.CreateVolume) (compute.Volume, error) {
 	return create(ctx, d.driver, "create_volume", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		location, err := d.place(in.Location)
 		if err != nil {
 			return "", err

@@ -104,9 +104,6 @@ func network(tx *txn, id string) (compute.Network, error) {
 
 func (d computeDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork) (compute.Network, error) {
 	return create(ctx, d.driver, "create_network", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		if in.CIDR == "" {
 			return "", invalid("cidr: a network has a range of addresses: give one like \"10.0.0.0/16\"")
 		}
@@ -181,9 +178,6 @@ func (d computeDriver) ListSubnets(ctx context.Context, in compute.ListSubnets) 
 
 func (d computeDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (compute.Subnet, error) {
 	return create(ctx, d.driver, "create_subnet", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		n, err := network(tx, in.Network)
 		if err != nil {
 			return "", err
@@ -656,9 +650,6 @@ func (d computeDriver) ListAddresses(ctx context.Context, in compute.ListAddress
 
 func (d computeDriver) AllocateAddress(ctx context.Context, in compute.AllocateAddress) (compute.Address, error) {
 	return create(ctx, d.driver, "allocate_address", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		if in.Location != "" {
 			if err := checkLocation(in.Location); err != nil {
 				return "", err

@@ -161,9 +161,6 @@ func (d computeDriver) CreateNodes(ctx context.Context, in compute.CreateNodes) 
 
 // makeNode makes one node with its root disk and its addresses.
 func (d computeDriver) makeNode(tx *txn, now time.Time, in compute.CreateNode) (string, error) {
-	if err := noExtra(in.Extra); err != nil {
-		return "", err
-	}
 	size, err := findSize(in.Size)
 	if err != nil {
 		return "", err

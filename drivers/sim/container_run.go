@@ -125,9 +125,6 @@ func checkReplicas(n int) error {
 
 // checkDeploy reports what is wrong with a container by itself.
 func checkDeploy(in container.DeployContainer) error {
-	if err := noExtra(in.Extra); err != nil {
-		return err
-	}
 	switch {
 	case in.CPUs < 0 || in.Memory < 0:
 		return invalid("cpus and memory are not negative")

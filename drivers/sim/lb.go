@@ -187,9 +187,6 @@ func usualCheck(p lb.Protocol) *lb.HealthCheck {
 
 func (d lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.Balancer, error) {
 	return create(ctx, d.driver, "create_balancer", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		location, err := d.place(in.Location)
 		if err != nil {
 			return "", err

@@ -85,9 +85,6 @@ func (d storageDriver) GetBucket(ctx context.Context, in storage.GetBucket) (sto
 
 func (d storageDriver) CreateBucket(ctx context.Context, in storage.CreateBucket) (storage.Bucket, error) {
 	return create(ctx, d.driver, "create_bucket", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		if !bucketName.MatchString(in.Name) || strings.Contains(in.Name, "..") {
 			return "", invalid("name: a bucket's name is 3 to 63 lower case letters, digits, dots and hyphens, and begins and ends with a letter or digit; not %q", brief(in.Name))
 		}
@@ -302,9 +299,6 @@ func (d storageDriver) PutObject(ctx context.Context, in storage.PutObject) (out
 }
 
 func (d storageDriver) putObject(ctx context.Context, in storage.PutObject, token string) (storage.Object, error) {
-	if err := noExtra(in.Extra); err != nil {
-		return storage.Object{}, err
-	}
 	if err := checkObjectName(in.Name); err != nil {
 		return storage.Object{}, err
 	}

@@ -60,9 +60,6 @@ func partsOf(tx *txn, upload string) iter.Seq[partRecord] {
 
 func (d storageDriver) CreateMultipartUpload(ctx context.Context, in storage.CreateMultipartUpload) (storage.Upload, error) {
 	return create(ctx, d.driver, "create_multipart_upload", in, func(tx *txn, now time.Time) (string, error) {
-		if err := noExtra(in.Extra); err != nil {
-			return "", err
-		}
 		if err := checkObjectName(in.Name); err != nil {
 			return "", err
 		}

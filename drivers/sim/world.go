@@ -322,15 +322,6 @@ func notFound(kind, id string, near ...string) error {
 func conflict(format string, args ...any) error { return op.Errorf(op.Conflict, format, args...) }
 func invalid(format string, args ...any) error  { return op.Errorf(op.InvalidArgument, format, args...) }
 
-// noExtra refuses arguments that only other providers have, since to ignore
-// them would hide a mistake.
-func noExtra(extra map[string]any) error {
-	for name := range extra {
-		return invalid("extra: the embedded cloud takes nothing beyond the portable arguments, and so no %q", name)
-	}
-	return nil
-}
-
 // tagged reports whether tags hold all that is wanted.
 func tagged(tags, want map[string]string) bool {
 	for k, v := range want {

@@ -504,7 +504,7 @@ pub struct RestartContainer {
 pub struct ScaleContainer {
     /// The container.
     pub container: String,
-    /// How many of it shall run.
+    /// How many of it shall run; with 0 it is stopped.
     pub replicas: i64,
 }
 

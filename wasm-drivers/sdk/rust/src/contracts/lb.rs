@@ -240,6 +240,9 @@ pub struct UpdateBalancer {
     pub certificate: String,
     /// How long a detached member shall have to finish what it has. In s.
     pub drain_timeout: i64,
+    /// What the provider changes beyond these: see its page.
+    #[serde(deserialize_with = "wire::or_default")]
+    pub extra: Map<String, Value>,
 }
 
 /// Takes destroy_balancer. Destroy a balancer and all that was made for it. Its members live on.

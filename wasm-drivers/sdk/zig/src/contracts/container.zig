@@ -335,7 +335,7 @@ pub const RestartContainer = struct {
 pub const ScaleContainer = struct {
     /// The container.
     container: []const u8,
-    /// How many of it shall run.
+    /// How many of it shall run; with 0 it is stopped.
     replicas: i64,
 };
 

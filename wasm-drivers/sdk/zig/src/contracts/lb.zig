@@ -155,6 +155,8 @@ pub const UpdateBalancer = struct {
     certificate: []const u8 = "",
     /// How long a detached member shall have to finish what it has. In s.
     drain_timeout: i64 = 0,
+    /// What the provider changes beyond these: see its page.
+    extra: types.Map(types.Any) = .{},
 };
 
 /// What destroy_balancer takes.
