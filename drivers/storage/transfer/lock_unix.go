@@ -8,9 +8,13 @@ import (
 	"syscall"
 )
 
-// lock reports whether the file is this opening's alone. The lock ends when the
-// file is closed, and so with the process.
-func lock(f *os.File) bool { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil }
+// lock reports whether the file is this opening's alone, or taken; neither is where
+// the file system has no locks. The lock ends when the file is closed, and so with
+// the process.
+func lock(f *os.File) (mine, taken bool) {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	return err == nil, err == syscall.EWOULDBLOCK
+}
 
 // isFull reports whether there is no room.
 func isFull(err error) bool {

@@ -26,7 +26,9 @@ type partial struct {
 	held *os.File // the same file, for the lock: File is closed before it gets its name
 	root *os.Root
 	name string
-	keep bool // it is worth going on with
+
+	lockless bool // the file system has no locks
+	keep     bool // it is worth going on with
 }
 
 const partialEnd = ".cloudlark"
@@ -52,10 +54,10 @@ func createPartial(l Location) (*partial, error) {
 		b := make([]byte, 8)
 		rand.Read(b)
 		p, err := openPartial(l, hex.EncodeToString(b), os.O_CREATE|os.O_EXCL|os.O_RDWR)
-		if err != nil || p.lock() || try == 3 { // a file system may have no locks
+		if err != nil || p.lock() || p.lockless || try == 3 {
 			return p, err
 		}
-		p.Close() // another process has taken it for one that was left
+		p.abandon() // another process has taken it for one that was left
 	}
 }
 
@@ -68,6 +70,9 @@ func takePartial(l Location, digits string) (*partial, error) {
 		return p, nil
 	}
 	if err == nil {
+		if p.lockless {
+			p.root.Remove(p.name) // which nobody writes there
+		}
 		p.Close()
 	}
 	return createPartial(l)
@@ -91,7 +96,7 @@ func emptyPartial(l Location) (*partial, error) {
 		p.abandon()
 		return nil, fileError(l, err)
 	}
-	if !alone {
+	if !alone && !p.lockless {
 		dropOthers(l, digits)
 	}
 	return p, nil
@@ -101,14 +106,16 @@ func emptyPartial(l Location) (*partial, error) {
 // process may have finished it since it was opened.
 func (p *partial) lock() bool {
 	var err error
-	if p.held, err = p.root.OpenFile(p.name, os.O_RDWR, 0); err != nil || !lock(p.held) {
+	if p.held, err = p.root.OpenFile(p.name, os.O_RDWR, 0); err != nil {
 		return false
 	}
+	alone, taken := lock(p.held)
+	p.lockless = !alone && !taken
 	mine, err := p.Stat()
-	if err != nil {
+	if err != nil || !alone {
 		return false
 	}
-	named, err := p.root.Stat(p.name)
+	named, err := p.root.Lstat(p.name) // not a link that somebody has put there
 	return err == nil && os.SameFile(mine, named)
 }
 

@@ -46,7 +46,7 @@ func (r *run) takeUpload(to Location, o storage.Object, src source) (*upload, er
 		if err != nil {
 			return nil, fileError("the file for what can be resumed", err)
 		}
-		if lock(file) && inPlace(file) {
+		if mine, _ := lock(file); mine && inPlace(file) {
 			u.file = file
 		} else {
 			file.Close() // another process writes the same object: each for itself
