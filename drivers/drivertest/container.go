@@ -248,10 +248,10 @@ func (s *containerSuite) copies(t *testing.T) {
 	from := call[container.Image](t, s.conn, container.GetImage{Image: s.image(t)})
 	to := s.nothing(s.image(t)) + ":copy-1"
 	copied := call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to})
-	if copied.Digest == "" || copied.Digest != from.Digest {
-		t.Errorf("a copy of %+v is %+v", from, copied)
+	if copied.Digest == "" || copied.Digest != from.Digest || !strings.HasSuffix(copied.Name, ":copy-1") {
+		t.Errorf("a copy of %+v to %s is %+v", from, to, copied)
 	}
-	if again := call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to}); again.Digest != from.Digest {
+	if again := call[container.Image](t, s.conn, container.CopyImage{Image: from.ID, To: to}); again.Digest != from.Digest {
 		t.Errorf("copied again, it is %+v", again)
 	}
 	if got := call[container.Image](t, s.conn, container.GetImage{Image: to}); got.Digest != from.Digest {

@@ -169,9 +169,9 @@ func containerImage(tx *txn, id string) (container.Image, error) {
 	return container.Image{}, notFound("image", id)
 }
 
-// GetImage finds images that were pulled by their id, and those of the registry by name.
+// GetImage finds images by their id or name, whether they were pulled or are in the registry.
 func (d containerDriver) GetImage(ctx context.Context, in container.GetImage) (container.Image, error) {
-	return read(ctx, d.driver, func(tx *txn, now time.Time) (container.Image, error) { return d.image(tx, in.Image) })
+	return read(ctx, d.driver, func(tx *txn, now time.Time) (container.Image, error) { return d.named(tx, in.Image) })
 }
 
 // DeleteImage deletes an image that was pulled, else the tag of a copy.
@@ -240,7 +240,7 @@ func (d containerDriver) tag(ctx context.Context, row string, in any, image, to 
 		}
 		copies.put(tx, repo+":"+tag, copied{Repository: repo, Tag: tag, Of: i.Name, CreatedAt: now})
 		return i.ID, nil
-	}, func(tx *txn, now time.Time, _ string) (container.Image, error) { return d.image(tx, image) })
+	}, func(tx *txn, now time.Time, _ string) (container.Image, error) { return d.named(tx, to) })
 }
 
 // image finds an image by id or name, here or in the registry.
@@ -248,7 +248,29 @@ func (d containerDriver) image(tx *txn, id string) (container.Image, error) {
 	if i, ok := pulled.get(tx, id); ok {
 		return i, nil
 	}
+	if digestForm.MatchString(id) {
+		for _, r := range registry() {
+			if i, err := fromRegistry(r.name + "@" + id); err == nil {
+				return i, nil
+			}
+		}
+		return container.Image{}, notFound("image", id)
+	}
 	return inRegistry(tx, id)
+}
+
+// named is an image as it is called: a copy has the name that it was given.
+func (d containerDriver) named(tx *txn, id string) (container.Image, error) {
+	i, err := d.image(tx, id)
+	if err != nil {
+		return i, err
+	}
+	if repo, tag, digest, err := imageReference(id); err == nil && digest == "" {
+		if _, ok := copies.get(tx, repo+":"+tag); ok {
+			i.Name = repo + ":" + tag
+		}
+	}
+	return i, nil
 }
 
 func (d containerDriver) CopyImage(ctx context.Context, in container.CopyImage) (container.Image, error) {
