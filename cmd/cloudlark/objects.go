@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,17 +34,12 @@ func (a *app) ls() *cobra.Command {
   cloudlark ls 's3://logs/*.gz'      what matches
   cloudlark ls --uploads s3://docs   what was begun and neither completed nor aborted`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			u, ok := transfer.ParseURL(args[0])
 			if !ok {
 				return usage("ls: %s is of no provider: that is written as CONNECTION://BUCKET/NAME", args[0])
 			}
-			end, err := m.begin()
-			if err != nil {
-				return err
-			}
-			defer end()
-			conn, err := m.host.Open(c.Context(), storage.Family.Name, u.Connection, nil)
+			conn, err := m.host.Open(ctx, storage.Family.Name, u.Connection, nil)
 			if err != nil {
 				return err
 			}
@@ -51,18 +47,18 @@ func (a *app) ls() *cobra.Command {
 			l := lister{json: a.flags.output == "json", out: out}
 			switch {
 			case u.Bucket == "":
-				err = lines(l, drivers.List[storage.Bucket](c.Context(), conn, storage.ListBuckets{}), func(b storage.Bucket) string {
+				err = lines(l, drivers.List[storage.Bucket](ctx, conn, storage.ListBuckets{}), func(b storage.Bucket) string {
 					return fmt.Sprintf("%20s  %s", when(b.CreatedAt), visible(b.Name))
 				})
 			case uploads:
-				err = lines(l, drivers.List[storage.Upload](c.Context(), conn, storage.ListMultipartUploads{Bucket: u.Bucket, Prefix: u.Name}), func(up storage.Upload) string {
+				err = lines(l, drivers.List[storage.Upload](ctx, conn, storage.ListMultipartUploads{Bucket: u.Bucket, Prefix: u.Name}), func(up storage.Upload) string {
 					return fmt.Sprintf("%20s  %s  %s", when(up.CreatedAt), up.ID, visible(up.Name))
 				})
 			default:
-				err = m.listObjects(c, conn, u, l)
+				err = m.listObjects(ctx, conn, u, l)
 			}
 			return errors.Join(err, out.Flush())
-		},
+		}),
 	}
 	c.Flags().BoolVarP(&m.recursive, "recursive", "r", false, "all that is below, not one level")
 	c.Flags().BoolVar(&uploads, "uploads", false, "uploads that were neither completed nor aborted")
@@ -94,7 +90,7 @@ func lines[T any](l lister, items func(func(T, error) bool), text func(T) string
 	return nil
 }
 
-func (m *moving) listObjects(c *cobra.Command, conn *drivers.Conn, u transfer.URL, l lister) error {
+func (m *moving) listObjects(ctx context.Context, conn *drivers.Conn, u transfer.URL, l lister) error {
 	in := storage.ListObjects{Bucket: u.Bucket, Prefix: u.Name, Delimiter: "/"}
 	filter := transfer.Filter{Include: m.include, Exclude: m.exclude}
 	below := u
@@ -113,7 +109,7 @@ func (m *moving) listObjects(c *cobra.Command, conn *drivers.Conn, u transfer.UR
 	all := len(filter.Include)+len(filter.Exclude) == 0
 	err := lines(l, func(yield func(storage.Object, error) bool) {
 		// One that is called like a folder is meant as that.
-		for o, err := range transfer.ListObjects(c.Context(), conn, in) {
+		for o, err := range transfer.ListObjects(ctx, conn, in) {
 			found = found || err == nil
 			name := strings.TrimPrefix(o.Name, below.Name)
 			if err == nil && !all && !filter.Match(strings.TrimSuffix(name, "/")) {
@@ -160,12 +156,7 @@ func (a *app) rm() *cobra.Command {
   cloudlark rm -r s3://docs/2024 --exclude '*.keep' --dry-run
   cloudlark rm --uploads --older-than 24h s3://docs   parts that cost money and are of nothing`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			end, err := m.begin()
-			if err != nil {
-				return err
-			}
-			defer end()
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			e, t, err := m.engine()
 			if err != nil {
 				return err
@@ -184,7 +175,7 @@ func (a *app) rm() *cobra.Command {
 				case u.Name == "" || strings.HasSuffix(u.Name, "/"):
 					return usage("rm: %s is all that is below it: delete that with -r", arg)
 				}
-				l, err := m.objects(c.Context(), below)
+				l, err := m.objects(ctx, below)
 				if err != nil {
 					return err
 				}
@@ -192,18 +183,14 @@ func (a *app) rm() *cobra.Command {
 				var s transfer.Summary
 				switch {
 				case uploads:
-					s, err = e.RemoveUploads(c.Context(), j, age)
+					s, err = e.RemoveUploads(ctx, j, age)
 				case many:
-					if m.recursive {
-						pattern = strings.TrimPrefix(pattern, "/")
-					}
-					j.From = l.Beginning(begin)
-					j.Filter.Include = append(j.Filter.Include, pattern)
-					s, err = e.Remove(c.Context(), j)
+					m.matching(&j, pattern, begin)
+					s, err = e.Remove(ctx, j)
 				case m.recursive:
-					s, err = e.Remove(c.Context(), j)
+					s, err = e.Remove(ctx, j)
 				default:
-					s, err = e.RemoveOne(c.Context(), j)
+					s, err = e.RemoveOne(ctx, j)
 				}
 				t.add(s)
 				if err != nil {
@@ -211,7 +198,7 @@ func (a *app) rm() *cobra.Command {
 				}
 			}
 			return t.end(nil)
-		},
+		}),
 	}
 	m.flags(c, false)
 	c.Flags().BoolVarP(&m.recursive, "recursive", "r", false, "delete all that is below")
@@ -227,12 +214,7 @@ func (a *app) cat() *cobra.Command {
 		Use:   "cat URL…",
 		Short: "Write objects to standard output",
 		Args:  cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			end, err := m.begin()
-			if err != nil {
-				return err
-			}
-			defer end()
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			e, _, err := m.engine()
 			if err != nil {
 				return err
@@ -242,11 +224,11 @@ func (a *app) cat() *cobra.Command {
 				if !ok || u.Name == "" {
 					return usage("cat: %s is no object: that is written as CONNECTION://BUCKET/NAME", arg)
 				}
-				l, err := m.objects(c.Context(), u)
+				l, err := m.objects(ctx, u)
 				if err != nil {
 					return err
 				}
-				body, _, err := e.Open(c.Context(), l)
+				body, _, err := e.Open(ctx, l)
 				if err != nil {
 					return err
 				}
@@ -256,7 +238,7 @@ func (a *app) cat() *cobra.Command {
 				}
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -271,21 +253,16 @@ func (a *app) presign() *cobra.Command {
 		Long: `Make a URL with which anyone can get an object, or put it, until it expires.
 What must be sent with it is told on standard error, or with -o json beside it.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			u, ok := transfer.ParseURL(args[0])
 			if !ok || u.Name == "" {
 				return usage("presign: %s is no object: that is written as CONNECTION://BUCKET/NAME", args[0])
 			}
-			end, err := m.begin()
+			conn, err := m.host.Open(ctx, storage.Family.Name, u.Connection, nil)
 			if err != nil {
 				return err
 			}
-			defer end()
-			conn, err := m.host.Open(c.Context(), storage.Family.Name, u.Connection, nil)
-			if err != nil {
-				return err
-			}
-			made, err := drivers.Call[storage.URL](c.Context(), conn, storage.PresignObject{Bucket: u.Bucket, Name: u.Name, Method: storage.Method(method),
+			made, err := drivers.Call[storage.URL](ctx, conn, storage.PresignObject{Bucket: u.Bucket, Name: u.Name, Method: storage.Method(method),
 				Expires: int(expires.Seconds()), ContentType: m.contentType})
 			if err != nil {
 				return err
@@ -298,7 +275,7 @@ What must be sent with it is told on standard error, or with -o json beside it.`
 				fmt.Fprintf(a.err, "send with it: %s: %s\n", k, v)
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&method, "method", "get", "get or put")
 	c.Flags().DurationVar(&expires, "expires", time.Hour, "how long it works")

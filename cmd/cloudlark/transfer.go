@@ -56,12 +56,15 @@ func (m *moving) flags(c *cobra.Command, writes bool) {
 	f.StringVar(&m.storageClass, "storage-class", "", "the storage class of what is written, in the provider's word")
 }
 
-// begin opens the host; end closes it.
-func (m *moving) begin() (end func(), err error) {
-	if m.host, err = m.app.host("."); err != nil {
-		return nil, err
+// with runs a command while the host is open.
+func (m *moving) with(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) (err error) {
+		if m.host, err = m.app.host("."); err != nil {
+			return err
+		}
+		defer m.host.Close()
+		return do(c.Context(), args)
 	}
-	return func() { m.host.Close() }, nil
 }
 
 // sizes reads "64MiB" as the table does.
@@ -88,6 +91,15 @@ func (m *moving) engine() (*transfer.Engine, *teller, error) {
 func (m *moving) job(from, to transfer.Location) transfer.Job {
 	return transfer.Job{From: from, To: to, DryRun: m.dryRun, Filter: transfer.Filter{Include: m.include, Exclude: m.exclude},
 		ContentType: m.contentType, Metadata: m.metadata, StorageClass: m.storageClass}
+}
+
+// matching makes of a job one for what matches a pattern, which begins so.
+func (m *moving) matching(j *transfer.Job, pattern, begin string) {
+	if m.recursive {
+		pattern = strings.TrimPrefix(pattern, "/")
+	}
+	j.From = j.From.Beginning(begin)
+	j.Filter.Include = append(j.Filter.Include, pattern)
 }
 
 // objects is the location of a URL.
@@ -166,12 +178,7 @@ A TO that ends with a slash, or is a folder, takes what it is given under its ow
 name. What was interrupted is gone on with by the same command. With -o json each
 object is a line, and the summary is the last.`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			end, err := m.begin()
-			if err != nil {
-				return err
-			}
-			defer end()
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			e, t, err := m.engine()
 			if err != nil {
 				return err
@@ -181,14 +188,14 @@ object is a line, and the summary is the last.`,
 				return usage("cp: several are copied into one: end %s with a slash", to)
 			}
 			for _, from := range sources {
-				s, err := m.copy(c.Context(), e, from, to, keep)
+				s, err := m.copy(ctx, e, from, to, keep)
 				t.add(s)
 				if err != nil {
 					return t.end(err)
 				}
 			}
 			return t.end(nil)
-		},
+		}),
 	}
 	m.flags(c, true)
 	c.Flags().BoolVarP(&m.recursive, "recursive", "r", false, "copy all that is below")
@@ -217,18 +224,15 @@ func (m *moving) copy(ctx context.Context, e *transfer.Engine, from, to string, 
 		if !many {
 			below = source.Folder()
 		}
-		f, t, close, err := m.ends(ctx, from, below, fromURL, to, target.Folder(), toURL)
+		f, t, close, err := m.ends(ctx, folder, from, below, fromURL, to, target.Folder(), toURL)
 		if err != nil {
 			return transfer.Summary{}, err
 		}
 		defer close()
-		j := m.job(f.Beginning(begin), t)
+		j := m.job(f, t)
 		j.IfAbsent = keep
 		if many {
-			if m.recursive {
-				pattern = strings.TrimPrefix(pattern, "/")
-			}
-			j.Filter.Include = append(j.Filter.Include, pattern)
+			m.matching(&j, pattern, begin)
 		}
 		return e.CopyTree(ctx, j)
 	}
@@ -245,37 +249,18 @@ func (m *moving) copy(ctx context.Context, e *transfer.Engine, from, to string, 
 	if !toURL && (endsWithSlash(to) || isDir(to)) {
 		to = filepath.Join(to, base)
 	}
-	var f, t transfer.Location
-	var err error
-	if fromURL {
-		f, err = m.objects(ctx, source)
-	} else {
-		var close func()
-		if f, close, err = file(from); err == nil {
-			defer close()
-		}
-	}
+	f, t, close, err := m.ends(ctx, file, from, source, fromURL, to, target, toURL)
 	if err != nil {
 		return transfer.Summary{}, err
 	}
-	if toURL {
-		t, err = m.objects(ctx, target)
-	} else {
-		var close func()
-		if t, close, err = file(to); err == nil {
-			defer close()
-		}
-	}
-	if err != nil {
-		return transfer.Summary{}, err
-	}
+	defer close()
 	j := m.job(f, t)
 	j.IfAbsent = keep
 	return e.Copy(ctx, j)
 }
 
-// ends opens both ends of a tree.
-func (m *moving) ends(ctx context.Context, from string, source transfer.URL, fromURL bool, to string, target transfer.URL, toURL bool) (f, t transfer.Location, close func(), err error) {
+// ends opens both ends: URLs, or what open opens of this machine.
+func (m *moving) ends(ctx context.Context, open func(path string) (transfer.Location, func(), error), from string, source transfer.URL, fromURL bool, to string, target transfer.URL, toURL bool) (f, t transfer.Location, close func(), err error) {
 	var closers []func()
 	close = func() {
 		for _, c := range closers {
@@ -286,7 +271,7 @@ func (m *moving) ends(ctx context.Context, from string, source transfer.URL, fro
 		if isURL {
 			return m.objects(ctx, u)
 		}
-		l, c, err := folder(path)
+		l, c, err := open(path)
 		if err == nil {
 			closers = append(closers, c)
 		}
@@ -341,12 +326,7 @@ older than at FROM is copied, and with --delete what is only at TO is deleted.
 
 ` + urlHelp,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			end, err := m.begin()
-			if err != nil {
-				return err
-			}
-			defer end()
+		RunE: m.with(func(ctx context.Context, args []string) error {
 			e, t, err := m.engine()
 			if err != nil {
 				return err
@@ -361,7 +341,7 @@ older than at FROM is copied, and with --delete what is only at TO is deleted.
 			case sizeOnly && checksum:
 				return usage("sync: --size-only and --checksum exclude each other")
 			}
-			from, to, close, err := m.ends(c.Context(), args[0], source.Folder(), fromURL, args[1], target.Folder(), toURL)
+			from, to, close, err := m.ends(ctx, folder, args[0], source.Folder(), fromURL, args[1], target.Folder(), toURL)
 			if err != nil {
 				return err
 			}
@@ -374,10 +354,10 @@ older than at FROM is copied, and with --delete what is only at TO is deleted.
 			case checksum:
 				j.Compare = transfer.Checksum
 			}
-			s, err := e.Sync(c.Context(), j)
+			s, err := e.Sync(ctx, j)
 			t.add(s)
 			return t.end(err)
-		},
+		}),
 	}
 	m.flags(c, true)
 	c.Flags().BoolVar(&remove, "delete", false, "delete at TO what is not at FROM")

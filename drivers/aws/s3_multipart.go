@@ -151,6 +151,14 @@ func hexCRC(sum uint32) string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
+// base64OfHex is a sum as S3 writes it; nil where there is none.
+func base64OfHex(sum string) *string {
+	if b, err := hex.DecodeString(sum); err == nil && len(b) > 0 {
+		return aws.String(base64.StdEncoding.EncodeToString(b))
+	}
+	return nil
+}
+
 func (d *s3Driver) ListParts(ctx context.Context, in storage.ListParts) iter.Seq2[storage.Part, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]storage.Part, string, error) {
 		if err := known(in.Bucket, in.Name); err != nil {
@@ -183,26 +191,18 @@ func (d *s3Driver) CompleteMultipartUpload(ctx context.Context, in storage.Compl
 	if in.IfAbsent {
 		request.IfNoneMatch = aws.String("*")
 	}
-	whole, summed := uint32(0), true
+	whole, err := in.WholeCRC32C()
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if whole != "" {
+		request.ChecksumCRC32C, request.ChecksumType = base64OfHex(whole), types.ChecksumTypeFullObject
+	}
 	for _, p := range in.Parts {
-		part := types.CompletedPart{PartNumber: aws.Int32(int32(p.Number)), ETag: aws.String(`"` + p.ETag + `"`)}
-		sum, err := hex.DecodeString(p.Checksums["crc32c"])
-		if summed = summed && err == nil && len(sum) == 4; summed {
-			part.ChecksumCRC32C = aws.String(base64.StdEncoding.EncodeToString(sum))
-			whole = storage.CombineCRC32C(whole, binary.BigEndian.Uint32(sum), p.Size)
-		}
-		request.MultipartUpload.Parts = append(request.MultipartUpload.Parts, part)
+		request.MultipartUpload.Parts = append(request.MultipartUpload.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(p.Number)),
+			ETag: aws.String(`"` + p.ETag + `"`), ChecksumCRC32C: base64OfHex(p.Checksums["crc32c"])})
 	}
-	want := in.Checksums["crc32c"]
-	if summed {
-		request.ChecksumCRC32C, request.ChecksumType = crc32c(whole), types.ChecksumTypeFullObject
-		if want != "" && want != hexCRC(whole) {
-			return storage.Object{}, op.Errorf(op.Internal, "the parts of %s are not what it should be: their CRC32C is %s, not %s", in.Name, hexCRC(whole), want)
-		}
-	} else if b, err := hex.DecodeString(want); err == nil && len(b) == 4 {
-		request.ChecksumCRC32C, request.ChecksumType = aws.String(base64.StdEncoding.EncodeToString(b)), types.ChecksumTypeFullObject
-	}
-	_, err := d.completeUpload(ctx, request)
+	_, err = d.completeUpload(ctx, request)
 	if in.IfAbsent && isCode(err, "PreconditionFailed") {
 		return storage.Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
 	}
@@ -213,10 +213,8 @@ func (d *s3Driver) CompleteMultipartUpload(ctx context.Context, in storage.Compl
 	if err != nil {
 		return o, err
 	}
-	for name, want := range in.Checksums {
-		if have := o.Checksums[name]; have != "" && have != want {
-			return storage.Object{}, op.Errorf(op.Internal, "%s was damaged on its way: its %s is %s there, not %s", in.Name, name, have, want)
-		}
+	if err := in.Verify(o); err != nil {
+		return storage.Object{}, err
 	}
 	return o, nil
 }

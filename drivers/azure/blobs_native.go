@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -123,31 +122,17 @@ func (d *blobsDriver) pipeline() (signature string, _ runtime.Pipeline, err erro
 // answer makes a request and reads its answer: XML as dicts, other text as it is,
 // and of an answer without a body the headers.
 func answer(pipeline runtime.Pipeline, r *policy.Request) (any, error) {
-	resp, err := pipeline.Do(r)
+	resp, err := send(pipeline, r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, runtime.NewResponseError(resp)
-	}
-	const most = 16 << 20
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(body) > most:
-		return nil, op.Errorf(op.InvalidArgument, "the answer is longer than native hands on: use read_object")
-	case len(body) == 0:
-		headers := map[string]any{}
-		for name, values := range resp.Header {
-			headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	return native.Read(resp.Body, resp.Header, func(body []byte) (any, error) {
+		if strings.Contains(resp.Header.Get("Content-Type"), "xml") {
+			return dicts(body)
 		}
-		return headers, nil
-	case strings.Contains(resp.Header.Get("Content-Type"), "xml"):
-		return dicts(body)
-	}
-	return string(body), nil
+		return string(body), nil
+	})
 }
 
 // dicts is an XML document's root as dicts: an element that has elements is a dict,

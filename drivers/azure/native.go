@@ -107,13 +107,23 @@ func (m *manager) target(a *api, path string) (string, error) {
 
 // receive makes a request and reads its answer, nil if that has no body.
 func receive(pipeline runtime.Pipeline, r *policy.Request) (any, error) {
-	resp, err := pipeline.Do(r)
+	resp, err := send(pipeline, r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	return native.ReadJSON(resp.Body)
+}
+
+// send makes a request, whose answer is to be one of success.
+func send(pipeline runtime.Pipeline, r *policy.Request) (*http.Response, error) {
+	resp, err := pipeline.Do(r)
+	if err != nil {
+		return nil, err
+	}
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
+		defer resp.Body.Close()
 		return nil, runtime.NewResponseError(resp)
 	}
-	return native.ReadJSON(resp.Body)
+	return resp, nil
 }

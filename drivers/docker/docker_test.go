@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,16 +28,7 @@ import (
 
 // opener opens the driver with a configuration, and what comes on top.
 func opener(config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-		t.Helper()
-		c := maps.Clone(config)
-		maps.Copy(c, over)
-		conn, err := Provider().Open(t.Context(), "docker", c, chain...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
+	return drivertest.Opener(Provider(), config)
 }
 
 func connect(t *testing.T, config map[string]any) *drivers.Conn {

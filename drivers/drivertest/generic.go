@@ -59,7 +59,7 @@ func (s *suite) notFound(t *testing.T, except map[string][]op.Kind) {
 			kinds = []op.Kind{op.NotFound}
 		}
 		s.test(t, o.Name, func(t *testing.T) {
-			err := s.invoke(refusing(t.Context()), s.conn, o, s.sample(o))
+			err := s.settled(func() error { return s.invoke(refusing(t.Context()), s.conn, o, s.sample(o)) })
 			if err == nil && (slices.Contains(kinds, "") || s.Faulty && o.Effect == op.Deletes) {
 				return
 			}

@@ -35,16 +35,7 @@ func TestConformance(t *testing.T) {
 	d := lab.Docker(t)
 	config := map[string]any{"endpoint": d.TLSEndpoint, "account": "lab", "cert_path": d.CertPath, "config_dir": t.TempDir()}
 	drivertest.Container(t, drivertest.Harness{
-		Open: func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-			t.Helper()
-			c := maps.Clone(config)
-			maps.Copy(c, over)
-			conn, err := Provider().Open(t.Context(), "joyent", c, chain...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return conn
-		},
+		Open:    drivertest.Opener(Provider(), config),
 		Image:   d.Image,
 		Command: []string{"sleep", "3600"},
 		Runs:    true,

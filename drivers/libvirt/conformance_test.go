@@ -1,7 +1,6 @@
 package libvirt
 
 import (
-	"maps"
 	"testing"
 	"time"
 
@@ -21,16 +20,7 @@ func configOf(h lab.Hypervisor) map[string]any {
 
 // opener opens the driver on a hypervisor.
 func opener(h lab.Hypervisor) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-		t.Helper()
-		c := configOf(h)
-		maps.Copy(c, over)
-		conn, err := Provider().Open(t.Context(), "libvirt", c, chain...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
+	return drivertest.Opener(Provider(), configOf(h))
 }
 
 // TestConformance is the suite on real guests, by the way to libvirt that this

@@ -223,6 +223,27 @@ func Fill(argument string, value map[string]any, into any) error {
 	return nil
 }
 
+// Read reads the answer of a store: a body as decode does, and where there is none
+// the headers, with names in lower case, as most of what stores say is there. What
+// is too long to be anything but an object's body is an error.
+func Read(r io.Reader, header map[string][]string, decode func(body []byte) (any, error)) (any, error) {
+	const most = 16 << 20
+	body, err := io.ReadAll(io.LimitReader(r, most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(body) > most:
+		return nil, op.Errorf(op.InvalidArgument, "the answer is longer than native hands on: use read_object")
+	case len(body) > 0:
+		return decode(body)
+	}
+	headers := make(map[string]any, len(header))
+	for name, values := range header {
+		headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	return headers, nil
+}
+
 // ReadJSON reads an answer: its numbers are integers where they are whole, however
 // large. It is nil of an answer that is empty.
 func ReadJSON(r io.Reader) (any, error) {

@@ -3,7 +3,6 @@ package oci
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,16 +29,7 @@ import (
 )
 
 func opener(config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-		t.Helper()
-		c := maps.Clone(config)
-		maps.Copy(c, over)
-		conn, err := Provider().Open(t.Context(), "oci", c, chain...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
+	return drivertest.Opener(Provider(), config)
 }
 
 func connect(t *testing.T, config map[string]any) *drivers.Conn {

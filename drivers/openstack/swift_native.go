@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -90,25 +89,11 @@ func (d *swiftDriver) raw(ctx context.Context, operation string, arguments map[s
 		return native.Answer{}, failed(err)
 	}
 	defer resp.Body.Close()
-	const most = 16 << 20
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
-	switch {
-	case err != nil:
-		return native.Answer{}, failed(err)
-	case len(body) > most:
-		return native.Answer{}, op.Errorf(op.InvalidArgument, "the answer is longer than native hands on: use read_object")
-	case len(body) == 0:
-		headers := map[string]any{}
-		for name, values := range resp.Header {
-			headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	v, err := native.Read(resp.Body, resp.Header, func(body []byte) (any, error) {
+		if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+			return native.ReadJSON(bytes.NewReader(body))
 		}
-		return native.Answer{Value: headers}, nil
-	case !strings.Contains(resp.Header.Get("Content-Type"), "json"):
-		return native.Answer{Value: string(body)}, nil
-	}
-	value, err := native.ReadJSON(bytes.NewReader(body))
-	if err != nil {
-		return native.Answer{}, failed(err)
-	}
-	return native.Answer{Value: value}, nil
+		return string(body), nil
+	})
+	return native.Answer{Value: v}, failed(err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -25,16 +24,7 @@ import (
 
 // swiftOpener opens the driver "swift" with a configuration, and what comes on top.
 func swiftOpener(config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-		t.Helper()
-		c := maps.Clone(config)
-		maps.Copy(c, over)
-		conn, err := swiftProvider().Open(t.Context(), "swift", c, chain...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
+	return drivertest.Opener(swiftProvider(), config)
 }
 
 // TestSwift is a Swift without Keystone; TestConformance has the suite with it, and

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -43,4 +44,34 @@ func (b *Checked) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, op.Errorf(op.Unavailable, "%s: the body broke off with %d bytes to come: %w", b.Name, b.Left, err)
+}
+
+// WholeCRC32C is the CRC-32C of the object to be made, in hex: what those of its
+// parts come to, if each has one, else that which is given; empty if none is. Where
+// both are there, they must be the same.
+func (in CompleteMultipartUpload) WholeCRC32C() (string, error) {
+	given := in.Checksums["crc32c"]
+	var whole uint32
+	for _, p := range in.Parts {
+		sum, err := hex.DecodeString(p.Checksums["crc32c"])
+		if err != nil || len(sum) != 4 {
+			return given, nil
+		}
+		whole = CombineCRC32C(whole, binary.BigEndian.Uint32(sum), p.Size)
+	}
+	sum := hex.EncodeToString(binary.BigEndian.AppendUint32(nil, whole))
+	if given != "" && given != sum {
+		return "", op.Errorf(op.Internal, "the parts of %s are not what it should be: their CRC32C is %s, not %s", in.Name, sum, given)
+	}
+	return sum, nil
+}
+
+// Verify compares the object that was made with the checksums that were given.
+func (in CompleteMultipartUpload) Verify(made Object) error {
+	for name, want := range in.Checksums {
+		if have := made.Checksums[name]; have != "" && have != want {
+			return op.Errorf(op.Internal, "%s was damaged on its way: its %s is %s there, not %s", in.Name, name, have, want)
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/host/wasm"
 	"github.com/cloudlark/cloudlark/host/wasm/wasmtest"
 	"github.com/cloudlark/cloudlark/host/wasm/wasmtest/nodes"
@@ -27,7 +28,7 @@ func minimalGuest(b *testing.B) []byte {
 
 func benchConn(b *testing.B, code []byte, l wasm.Limits) *drivers.Conn {
 	m := wasmtest.Load(b, wasm.Source{Bytes: code, Grant: wasm.Grant{All: true}, Limits: l}, wasm.Options{})
-	conn := wasmtest.Opener(m.Providers()[0], nil)(b, nil)
+	conn := drivertest.Opener(m.Providers()[0], nil)(b, nil)
 	b.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -94,7 +95,7 @@ func BenchmarkLoad(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer m.Close()
-				conn := wasmtest.Opener(m.Providers()[0], nil)(b, nil)
+				conn := drivertest.Opener(m.Providers()[0], nil)(b, nil)
 				defer conn.Close()
 				if err := g.f(conn); err != nil {
 					b.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/abi"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 	"github.com/cloudlark/cloudlark/host/wasm"
@@ -91,7 +92,7 @@ func (h *hostile) open(family *op.Family, p program) *drivers.Conn {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	conn := wasmtest.Opener(wasmtest.Provider(h.t, h.m, family), map[string]any{"mode": string(mode), "endpoint": h.endpoint, "token": op.Secret(secret),
+	conn := drivertest.Opener(wasmtest.Provider(h.t, h.m, family), map[string]any{"mode": string(mode), "endpoint": h.endpoint, "token": op.Secret(secret),
 		"access_key_id": op.Secret("AKID"), "secret_access_key": op.Secret("sk-" + secret)})(h.t, nil)
 	h.t.Cleanup(func() { conn.Close() })
 	return conn

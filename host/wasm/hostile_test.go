@@ -12,9 +12,9 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/host/wasm"
-	"github.com/cloudlark/cloudlark/host/wasm/wasmtest"
 )
 
 // The modules of these tests are made of bytes, so that they can lie in ways
@@ -222,7 +222,7 @@ func (f fake) open(t *testing.T) *drivers.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := wasmtest.Opener(m.Providers()[0], nil)(t, nil)
+	conn := drivertest.Opener(m.Providers()[0], nil)(t, nil)
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -519,7 +519,7 @@ func TestClosedModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := wasmtest.Opener(m.Providers()[0], nil)(t, nil)
+	conn := drivertest.Opener(m.Providers()[0], nil)(t, nil)
 	defer conn.Close()
 	ended := make(chan error)
 	go func() {
@@ -557,7 +557,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn := wasmtest.Opener(m.Providers()[0], nil)(t, nil)
+		conn := drivertest.Opener(m.Providers()[0], nil)(t, nil)
 		defer conn.Close()
 		if n, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "1"}); err == nil && n.ID == "" {
 			t.Errorf("%q is a node without an id", answer)
@@ -583,7 +583,7 @@ func FuzzPointers(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn := wasmtest.Opener(m.Providers()[0], nil)(t, nil)
+		conn := drivertest.Opener(m.Providers()[0], nil)(t, nil)
 		defer conn.Close()
 		if _, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "1"}); err == nil {
 			t.Error("a node came from nowhere")

@@ -20,6 +20,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/abi"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/host/wasm"
 	"github.com/cloudlark/cloudlark/host/wasm/wasmtest"
@@ -70,7 +71,7 @@ func newProbe(t *testing.T, config map[string]any, limits wasm.Limits, resolve f
 	if config["token"] == nil {
 		config["token"] = op.Secret(secret)
 	}
-	p.conn = wasmtest.Opener(m.Providers()[0], config)(t, nil)
+	p.conn = drivertest.Opener(m.Providers()[0], config)(t, nil)
 	t.Cleanup(func() { p.conn.Close() })
 	return p
 }
@@ -471,7 +472,7 @@ func TestMissingCredential(t *testing.T) {
 	defer s.Close()
 	env := wasmtest.Load(t, wasm.Source{Bytes: wasmtest.BuildGo(t, "./testdata/probe"), Grant: wasm.Grant{All: true}},
 		wasm.Options{Getenv: func(name string) string { return map[string]string{"PROBE_TOKEN": secret}[name] }})
-	p := &probe{t: t, conn: wasmtest.Opener(env.Providers()[0], map[string]any{"endpoint": s.URL})(t, nil)}
+	p := &probe{t: t, conn: drivertest.Opener(env.Providers()[0], map[string]any{"endpoint": s.URL})(t, nil)}
 	defer p.conn.Close()
 	if o := p.do(command{Do: "send", Send: abi.Send{Method: "GET", URL: s.URL, Auth: "token"}}); o.Error != nil || got != "Bearer "+secret {
 		t.Errorf("from the environment: %+v, the server got %q", o, got)

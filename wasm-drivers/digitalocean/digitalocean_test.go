@@ -75,14 +75,14 @@ func TestConformance(t *testing.T) {
 				"concurrent/one_key_pair":         "several keys may have one name",
 			}
 			t.Run("compute", func(t *testing.T) {
-				h.Open = wasmtest.Opener(of(t, providers, compute.Family), config)
+				h.Open = drivertest.Opener(of(t, providers, compute.Family), config)
 				h.Image, h.Size, h.OtherSize = "debian-13-x64", "s-1vcpu-1gb", "s-2vcpu-4gb"
 				drivertest.Compute(t, h)
 			})
 			t.Run("lb", func(t *testing.T) {
-				h.Open = wasmtest.Opener(of(t, providers, lb.Family), config)
+				h.Open = drivertest.Opener(of(t, providers, lb.Family), config)
 				h.Node = func(t testing.TB) string {
-					c := wasmtest.Opener(of(t, providers, compute.Family), config)(t, nil)
+					c := drivertest.Opener(of(t, providers, compute.Family), config)(t, nil)
 					defer c.Close()
 					n, err := drivers.Call[compute.Node](t.Context(), c, compute.CreateNode{Name: "member", Size: "s-1vcpu-1gb", Image: "debian-13-x64"})
 					if err != nil {
@@ -122,7 +122,7 @@ func TestErrors(t *testing.T) {
 			w.Header().Set("Ratelimit-Reset", strconv.FormatInt(time.Now().Add(time.Minute).Unix(), 10))
 			fail(w, c.status, "some_id", c.message)
 		}))
-		conn := wasmtest.Opener(of(t, digitalocean.Providers(authorized{token}), compute.Family), map[string]any{"endpoint": s.URL})(t, nil)
+		conn := drivertest.Opener(of(t, digitalocean.Providers(authorized{token}), compute.Family), map[string]any{"endpoint": s.URL})(t, nil)
 		_, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "17"})
 		e := op.AsError(err)
 		if e == nil || e.Kind != c.kind || e.Code != "some_id" || e.RequestID == "" {
@@ -143,7 +143,7 @@ func TestNoToken(t *testing.T) {
 		t.Errorf("without a token: %v", err)
 	}
 	s := newDouble(t)
-	conn := wasmtest.Opener(m.Providers()[0], map[string]any{"endpoint": s, "token": op.Secret("wrong")})(t, nil)
+	conn := drivertest.Opener(m.Providers()[0], map[string]any{"endpoint": s, "token": op.Secret("wrong")})(t, nil)
 	if _, err := drivers.Call[compute.Node](t.Context(), conn, compute.GetNode{Node: "17"}); op.KindOf(err) != op.Unauthenticated {
 		t.Errorf("with a wrong token: %v", err)
 	}

@@ -90,7 +90,7 @@ func TestConformance(t *testing.T) {
 	config := map[string]any{"endpoint": server.URL}
 	h := drivertest.Harness{SmallPages: map[string]any{"page_size": 4}, PageSize: 4, PlainTags: true, VolumeSize: 10}
 	t.Run("compute", func(t *testing.T) {
-		h.Open = wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)
+		h.Open = drivertest.Opener(wasmtest.Provider(t, m, compute.Family), config)
 		h.Lacks = map[string]string{
 			"create_image.description":          "a snapshot has one text, which is its name",
 			"create_security_group.description": "a firewall has none",
@@ -103,9 +103,9 @@ func TestConformance(t *testing.T) {
 		drivertest.Compute(t, h)
 	})
 	t.Run("lb", func(t *testing.T) {
-		h.Open = wasmtest.Opener(wasmtest.Provider(t, m, lb.Family), config)
+		h.Open = drivertest.Opener(wasmtest.Provider(t, m, lb.Family), config)
 		h.Node = func(t testing.TB) string {
-			c := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
+			c := drivertest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
 			defer c.Close()
 			n, err := drivers.Call[compute.Node](t.Context(), c, compute.CreateNode{Name: "member", Size: "cx23", Image: "debian-12"})
 			if err != nil {
@@ -137,7 +137,7 @@ func TestFirstMemberSaysThePort(t *testing.T) {
 	m := module(t)
 	server := hetznertest.New(t, hetznertest.Options{OwnedIPs: dedicated()})
 	ctx := t.Context()
-	c := wasmtest.Opener(wasmtest.Provider(t, m, lb.Family), map[string]any{"endpoint": server.URL})(t, nil)
+	c := drivertest.Opener(wasmtest.Provider(t, m, lb.Family), map[string]any{"endpoint": server.URL})(t, nil)
 	defer c.Close()
 	b, err := drivers.Call[lb.Balancer](ctx, c, lb.CreateBalancer{Name: "web", Port: 80})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/aws"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 	"github.com/cloudlark/cloudlark/host/wasm/wasmtest"
 )
@@ -23,12 +24,12 @@ import (
 // each, and the most MiB that Go's heap had in use meanwhile.
 func BenchmarkTransfer(b *testing.B) {
 	config := versityConfig(b)
-	module := wasmtest.Opener(wasmtest.Provider(b, load(b, "."), storage.Family), config)(b, nil)
+	module := drivertest.Opener(wasmtest.Provider(b, load(b, "."), storage.Family), config)(b, nil)
 	defer module.Close()
 	var native *drivers.Conn
 	for _, p := range aws.Providers() {
 		if p.Name == "s3" {
-			native = wasmtest.Opener(p, config)(b, nil)
+			native = drivertest.Opener(p, config)(b, nil)
 			defer native.Close()
 		}
 	}

@@ -34,7 +34,7 @@ func load(t testing.TB, pkg string) *wasm.Module {
 func opened(t *testing.T, pkg string, answer http.HandlerFunc) *drivers.Conn {
 	s := httptest.NewServer(answer)
 	t.Cleanup(s.Close)
-	c := wasmtest.Opener(wasmtest.Provider(t, load(t, pkg), storage.Family), map[string]any{"endpoint": s.URL, "access_key_id": "a", "secret_access_key": "hush"})(t, nil)
+	c := drivertest.Opener(wasmtest.Provider(t, load(t, pkg), storage.Family), map[string]any{"endpoint": s.URL, "access_key_id": "a", "secret_access_key": "hush"})(t, nil)
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -44,7 +44,7 @@ func opened(t *testing.T, pkg string, answer http.HandlerFunc) *drivers.Conn {
 // configuration names it.
 func harness(t *testing.T, config map[string]any) drivertest.Harness {
 	return drivertest.Harness{
-		Open:       wasmtest.Opener(wasmtest.Provider(t, load(t, "."), storage.Family), config),
+		Open:       drivertest.Opener(wasmtest.Provider(t, load(t, "."), storage.Family), config),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 	}
 }
@@ -105,7 +105,7 @@ func TestCopyInParts(t *testing.T) {
 	for name, config := range map[string]map[string]any{"moto": motoConfig(t), "versity": versityConfig(t)} {
 		t.Run(name, func(t *testing.T) {
 			open := func(pkg string) *drivers.Conn {
-				c := wasmtest.Opener(wasmtest.Provider(t, load(t, pkg), storage.Family), config)(t, nil)
+				c := drivertest.Opener(wasmtest.Provider(t, load(t, pkg), storage.Family), config)(t, nil)
 				t.Cleanup(func() { c.Close() })
 				return c
 			}
@@ -230,7 +230,7 @@ func TestHostStyle(t *testing.T) {
 		Resolve: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 		}})
-	c := wasmtest.Opener(wasmtest.Provider(t, m, storage.Family), map[string]any{
+	c := drivertest.Opener(wasmtest.Provider(t, m, storage.Family), map[string]any{
 		"endpoint": "http://s3.test:" + port, "path_style": false, "access_key_id": "a", "secret_access_key": "hush"})(t, nil)
 	defer c.Close()
 	if err := drivers.Do(t.Context(), c, storage.DeleteObject{Bucket: "bucket", Name: "a/b"}); err != nil {

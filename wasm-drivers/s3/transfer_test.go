@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 	"github.com/cloudlark/cloudlark/drivers/storage/transfer"
@@ -39,7 +40,7 @@ func TestTransfer(t *testing.T) {
 		}
 		return next(ctx, r)
 	}
-	c := wasmtest.Opener(wasmtest.Provider(t, load(t, "."), storage.Family), versityConfig(t))(t, nil, count)
+	c := drivertest.Opener(wasmtest.Provider(t, load(t, "."), storage.Family), versityConfig(t))(t, nil, count)
 	defer c.Close()
 	call[storage.Bucket](t, c, storage.CreateBucket{Name: "transfer"})
 	dir := t.TempDir()

@@ -31,11 +31,11 @@ func TestConformance(t *testing.T) {
 		t.Run(f.family.Name, func(t *testing.T) {
 			m := wasmtest.Load(t, wasm.Source{Bytes: code, Grant: wasm.Grant{All: true}}, wasm.Options{})
 			f.suite(t, drivertest.Harness{
-				Open:       wasmtest.Opener(wasmtest.Provider(t, m, f.family), config),
+				Open:       drivertest.Opener(wasmtest.Provider(t, m, f.family), config),
 				SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 				Image: map[string]string{"container": "nginx"}[f.family.Name],
 				Node: func(t testing.TB) string {
-					c := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
+					c := drivertest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
 					n, err := drivers.Call[compute.Node](t.Context(), c, compute.CreateNode{Name: "web", Size: "g1.small", Image: "debian-13-x86_64"})
 					if err != nil {
 						t.Fatal(err)

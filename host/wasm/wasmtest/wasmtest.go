@@ -3,7 +3,6 @@ package wasmtest
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,22 +80,4 @@ func Provider(t testing.TB, m *wasm.Module, family *op.Family) *drivers.Provider
 	}
 	t.Fatalf("the module has no driver of %s", family.Name)
 	return nil
-}
-
-// Opener opens connections of a provider as [drivertest.Harness] wants it, with
-// a configuration and what comes on top.
-func Opener(p *drivers.Provider, config map[string]any) func(testing.TB, map[string]any, ...op.Interceptor) *drivers.Conn {
-	return func(t testing.TB, over map[string]any, chain ...op.Interceptor) *drivers.Conn {
-		t.Helper()
-		c := maps.Clone(config)
-		if c == nil {
-			c = map[string]any{}
-		}
-		maps.Copy(c, over)
-		conn, err := p.Open(t.Context(), p.Name, c, chain...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
 }

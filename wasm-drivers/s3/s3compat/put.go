@@ -61,9 +61,9 @@ type part struct {
 	crc  string // as S3 writes it
 }
 
-// written is a checksum of the host's as S3 writes it.
+// written is a checksum as S3 writes it; empty where there is none.
 func written(sum string) string {
-	b, _ := hex.DecodeString(sum) // the host's own
+	b, _ := hex.DecodeString(sum)
 	return base64.StdEncoding.EncodeToString(b)
 }
 

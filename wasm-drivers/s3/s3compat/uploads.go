@@ -2,9 +2,6 @@ package s3compat
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"iter"
 	"net/url"
 	"strconv"
@@ -157,32 +154,22 @@ func (d *driver) CompleteMultipartUpload(ctx context.Context, in storage.Complet
 	if len(in.Parts) == 0 {
 		return storage.Object{}, op.Errorf(op.InvalidArgument, "%s: an upload is completed of one part at least", in.Name)
 	}
-	parts := make([]completed, len(in.Parts))
-	whole, summed := uint32(0), true
-	for i, p := range in.Parts {
-		parts[i] = completed{PartNumber: p.Number, ETag: `"` + p.ETag + `"`}
-		sum, err := hex.DecodeString(p.Checksums["crc32c"])
-		if summed = summed && err == nil && len(sum) == 4; summed {
-			parts[i].ChecksumCRC32C = base64.StdEncoding.EncodeToString(sum)
-			whole = storage.CombineCRC32C(whole, binary.BigEndian.Uint32(sum), p.Size)
-		}
+	whole, err := in.WholeCRC32C()
+	if err != nil {
+		return storage.Object{}, err
 	}
-	crc := in.Checksums["crc32c"]
-	if summed {
-		is := hex.EncodeToString(binary.BigEndian.AppendUint32(nil, whole))
-		if crc != "" && crc != is {
-			return storage.Object{}, op.Errorf(op.Internal, "the parts of %s are not what it should be: their CRC32C is %s, not %s", in.Name, is, crc)
-		}
-		crc = is
+	parts := make([]completed, len(in.Parts))
+	for i, p := range in.Parts {
+		parts[i] = completed{PartNumber: p.Number, ETag: `"` + p.ETag + `"`, ChecksumCRC32C: written(p.Checksums["crc32c"])}
 	}
 	header := map[string]string{}
-	if crc != "" {
-		header["x-amz-checksum-crc32c"], header["x-amz-checksum-type"] = written(crc), "FULL_OBJECT"
+	if whole != "" {
+		header["x-amz-checksum-crc32c"], header["x-amz-checksum-type"] = written(whole), "FULL_OBJECT"
 	}
 	if in.IfAbsent {
 		header["if-none-match"] = "*"
 	}
-	_, _, err := d.complete(in.Bucket, in.Name, in.Upload, parts, header)
+	_, _, err = d.complete(in.Bucket, in.Name, in.Upload, parts, header)
 	if in.IfAbsent && isCode(err, "PreconditionFailed") {
 		return storage.Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
 	}
@@ -193,10 +180,8 @@ func (d *driver) CompleteMultipartUpload(ctx context.Context, in storage.Complet
 	if err != nil {
 		return o, err
 	}
-	for name, want := range in.Checksums {
-		if have := o.Checksums[name]; have != "" && have != want {
-			return storage.Object{}, op.Errorf(op.Internal, "%s was damaged on its way: its %s is %s there, not %s", in.Name, name, have, want)
-		}
+	if err := in.Verify(o); err != nil {
+		return storage.Object{}, err
 	}
 	return o, nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/compute"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/drivers/storage"
 	"github.com/cloudlark/cloudlark/host/wasm"
@@ -86,7 +87,7 @@ func TestHTTP(t *testing.T) {
 	m := wasmtest.Load(t, wasm.Source{Bytes: build(t, "testdata/http.zig"), Grant: wasm.Grant{All: true}},
 		wasm.Options{Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	config := map[string]any{"endpoint": server.URL, "token": "s3cr3t"}
-	conn := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
+	conn := drivertest.Opener(wasmtest.Provider(t, m, compute.Family), config)(t, nil)
 	defer conn.Close()
 	ctx := t.Context()
 	kind := func(t *testing.T, err error, want op.Kind) *op.Error {
@@ -131,7 +132,7 @@ func TestHTTP(t *testing.T) {
 		_, err = get("broken")
 		kind(t, err, op.Internal)
 		kind(t, drivers.Do(ctx, conn, compute.StartNode{Node: "1"}), op.PermissionDenied)
-		other := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), map[string]any{"endpoint": server.URL, "token": "other"})(t, nil)
+		other := drivertest.Opener(wasmtest.Provider(t, m, compute.Family), map[string]any{"endpoint": server.URL, "token": "other"})(t, nil)
 		defer other.Close()
 		_, err = drivers.Call[compute.Node](ctx, other, compute.GetNode{Node: "1"})
 		kind(t, err, op.Unauthenticated)
@@ -161,7 +162,7 @@ func TestHTTP(t *testing.T) {
 		}
 	})
 
-	objects := wasmtest.Opener(wasmtest.Provider(t, m, storage.Family), config)(t, nil)
+	objects := drivertest.Opener(wasmtest.Provider(t, m, storage.Family), config)(t, nil)
 	defer objects.Close()
 	data := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
 	t.Run("put", func(t *testing.T) {

@@ -126,7 +126,7 @@ func TestTemplate(t *testing.T) {
 		t.Errorf("the module describes itself as %+v", d)
 	}
 	drivertest.Compute(t, drivertest.Harness{
-		Open:       wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), nil),
+		Open:       drivertest.Opener(wasmtest.Provider(t, m, compute.Family), nil),
 		SmallPages: map[string]any{"page_size": 4}, PageSize: 4,
 	})
 }
@@ -134,7 +134,7 @@ func TestTemplate(t *testing.T) {
 // TestMemory: what a call took is there for the next one, whether it was much or little.
 func TestMemory(t *testing.T) {
 	m := wasmtest.Load(t, wasm.Source{Bytes: template(t)}, wasm.Options{})
-	conn := wasmtest.Opener(wasmtest.Provider(t, m, compute.Family), nil)(t, nil)
+	conn := drivertest.Opener(wasmtest.Provider(t, m, compute.Family), nil)(t, nil)
 	defer conn.Close()
 	in := compute.CreateNode{Name: "web", Size: "small", Image: "debian-13", Tags: map[string]string{"a": strings.Repeat("ü", 1000)}}
 	for i := range 1500 { // 64 MiB is the most that an instance may have
