@@ -85,17 +85,9 @@ func Providers() []*drivers.Provider {
 			Title:   "Amazon Elastic Container Registry",
 			Website: "https://aws.amazon.com/ecr/",
 			Doc:     sessionDoc + ecrDoc,
-			Missing: ecrMissing(),
+			Missing: registry.Missing("list_images"),
 		}, openECR),
 	}, compatibleProviders()...)
-}
-
-// ecrMissing says why there are operations that "ecr" does not have: it lists what
-// a registry that has nothing but the protocol cannot.
-func ecrMissing() map[string]string {
-	m := registry.Missing()
-	delete(m, "list_images")
-	return m
 }
 
 // ecsMissing says why there are operations that "ecs" does not have.
