@@ -170,6 +170,17 @@ func (d *albDriver) setRules(ctx context.Context, w whole, wanted []plannedRule)
 	if err != nil {
 		return err
 	}
+	// A rule to the balancer's members themselves is another's.
+	own = slices.DeleteFunc(own, func(g string) bool { return g == aws.ToString(w.group.TargetGroupArn) })
+	// What an update that failed in the middle left would be in the way of its repetition.
+	for _, g := range own {
+		if slices.ContainsFunc(there, func(r types.Rule) bool { return ruleGroup(r) == g }) {
+			continue
+		}
+		if err := d.deleteGroup(ctx, g); err != nil {
+			return err
+		}
+	}
 	for _, r := range wanted {
 		i := slices.IndexFunc(there, func(e types.Rule) bool {
 			return aws.ToString(e.Priority) == strconv.Itoa(r.Priority) && slices.Contains(own, ruleGroup(e))
@@ -192,7 +203,7 @@ func (d *albDriver) setRules(ctx context.Context, w whole, wanted []plannedRule)
 		if _, err := d.client.DeleteRule(ctx, &elb.DeleteRuleInput{RuleArn: r.RuleArn}); err != nil && !isKind(err, op.NotFound) {
 			return err
 		}
-		if _, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &group}); err != nil && !isKind(err, op.NotFound) {
+		if err := d.deleteGroup(ctx, group); err != nil {
 			return err
 		}
 	}
@@ -338,11 +349,19 @@ func (d *albDriver) deleteOwned(ctx context.Context, l types.LoadBalancer) error
 		return err
 	}
 	for _, g := range groups {
-		if _, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &g}); err != nil && !isKind(err, op.NotFound) {
+		if err := d.deleteGroup(ctx, g); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (d *albDriver) deleteGroup(ctx context.Context, arn string) error {
+	_, err := d.client.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &arn})
+	if isKind(err, op.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // byPriority sorts rules by their turn.

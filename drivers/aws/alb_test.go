@@ -138,7 +138,7 @@ func TestALBRules(t *testing.T) {
 		}
 		return b
 	}
-	// Another's rule and its group stay, whatever comes of ours.
+	// Others' rules stay, one with a group of its own, whatever comes of ours.
 	vpc := defaultVPC(t, conn)
 	d := conn.Driver().(*albDriver)
 	w, err := d.get(ctx, b.ID)
@@ -149,17 +149,22 @@ func TestALBRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.client.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: w.listener.ListenerArn, Priority: aws.Int32(5), Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/mine"}}},
-		Actions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: mine.TargetGroups[0].TargetGroupArn}}}); err != nil {
-		t.Fatal(err)
+	for priority, group := range map[int32]*string{5: mine.TargetGroups[0].TargetGroupArn, 6: w.group.TargetGroupArn} {
+		if _, err := d.client.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: w.listener.ListenerArn, Priority: &priority, Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/mine"}}},
+			Actions: []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: group}}}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for range 2 { // as if it were repeated
+	for range 2 { // as if it were repeated, and what failed in between had left a group
+		if _, err := d.newGroup(ctx, name, rulePrefix(w.LoadBalancer)+"30", vpc, 8080, types.ProtocolEnumHttp, nil); err != nil && op.KindOf(err) != op.AlreadyExists {
+			t.Fatal(err)
+		}
 		err = update(map[string]any{"priority": 20, "paths": []any{"/v2/*"}, "members": []any{map[string]any{"ip": "10.1.2.7"}}}, map[string]any{"priority": 30, "hosts": []any{"b.example.net"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want = []rule{{20, "[]", "[/v2/*]", "[10.1.2.7:80]"}, {30, "[b.example.net]", "[]", "[]"}}
-		if got := rules(get()); len(got) != 3 || !slices.Equal(got[1:], want) {
+		if got := rules(get()); len(got) != 4 || !slices.Equal(got[2:], want) {
 			t.Errorf("updated to %v, the rules are %v", want, got)
 		}
 	}
@@ -169,7 +174,7 @@ func TestALBRules(t *testing.T) {
 	if err := update(map[string]any{"priority": 20, "paths": []any{"/v3/*"}}); err != nil { // members that are not given are left as they are
 		t.Fatal(err)
 	}
-	if got := rules(get()); len(got) != 2 || got[1].members != "[10.1.2.7:80]" || got[1].paths != "[/v3/*]" {
+	if got := rules(get()); len(got) != 3 || got[2].members != "[10.1.2.7:80]" || got[2].paths != "[/v3/*]" {
 		t.Errorf("with members that are not given, the rules are %v", got)
 	}
 	if got := groups(); len(got) != 3 {

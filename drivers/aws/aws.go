@@ -85,17 +85,9 @@ func Providers() []*drivers.Provider {
 			Title:   "Amazon Elastic Container Registry",
 			Website: "https://aws.amazon.com/ecr/",
 			Doc:     sessionDoc + ecrDoc,
-			Missing: ecrMissing(),
+			Missing: registry.Missing("list_images"),
 		}, openECR),
 	}, compatibleProviders()...)
-}
-
-// ecrMissing says why there are operations that "ecr" does not have: it lists what
-// a registry that has nothing but the protocol cannot.
-func ecrMissing() map[string]string {
-	m := registry.Missing()
-	delete(m, "list_images")
-	return m
 }
 
 // ecsMissing says why there are operations that "ecs" does not have.
@@ -195,7 +187,7 @@ const ecsDoc = `## What to know
 - exec_container is ECS Exec, in the first task that can take a command, as root. ECS wants the service deployed with a task role, ` + "`task_role`" + ` in the connection or in extra, that allows
   ` + "`ssmmessages:CreateControlChannel`, `CreateDataChannel`, `OpenControlChannel` and `OpenDataChannel`" + `; ` + "`extra = {\"exec\": False}`" + ` leaves it out. The image needs /bin/sh and cat, and stty and head to be given input, as
   those of Debian, Alpine and busybox have them. Where ` + "`/tmp` or `$TMPDIR`" + ` cannot be written to, standard error comes within standard output. The Session Manager ends a command that is silent for 20 minutes.
-  A command that is given up is interrupted. Where the cluster encrypts its sessions with a key of KMS, ` + "`kms:GenerateDataKey`" + ` of it is needed.
+  A command that is given up is interrupted, unless input that it does not read stands in the way. Where the cluster encrypts its sessions with a key of KMS, ` + "`kms:GenerateDataKey`" + ` of it is needed.
 - An image that is not there is noticed when a task starts: ` + "`extra[\"last_event\"]`" + ` tells, and after some failures the state is error.
 - native calls any operation of ECS by its name: ` + "`cloud.native(\"DescribeTasks\", Cluster = \"…\", Tasks = [\"…\"])`" + `.
 `

@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"iter"
 	"strings"
 	"sync"
@@ -155,75 +154,40 @@ func (d *ecrDriver) ListRepositories(ctx context.Context, in container.ListRepos
 	})
 }
 
-// An imagesCursor is where a list of all repositories' images goes on.
-type imagesCursor struct {
-	Repositories []string `json:"r,omitempty"` // whose images are still to come; the first is being listed
-	More         string   `json:"m,omitempty"` // where the list of repositories goes on
-	Images       string   `json:"i,omitempty"` // where the list of the first one's images goes on
-}
-
 // ListImages lists the images, whether or not they have tags, of one repository
 // after the other.
 func (d *ecrDriver) ListImages(ctx context.Context, in container.ListImages) iter.Seq2[container.Image, error] {
-	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]container.Image, string, error) {
-		var at imagesCursor
-		if cursor != "" {
-			if err := json.Unmarshal([]byte(cursor), &at); err != nil {
-				return nil, "", op.Errorf(op.InvalidArgument, "the cursor is none of this list: %w", err)
-			}
+	return registry.InRepositories(ctx, d.uris, func(ctx context.Context, uri, cursor string) ([]container.Image, string, error) {
+		_, name, _ := strings.Cut(uri, "/")
+		out, err := d.client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &name, MaxResults: d.page(), NextToken: optional(cursor)})
+		if err != nil {
+			return nil, "", err
 		}
-		if len(at.Repositories) == 0 {
-			out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: d.page(), NextToken: optional(at.More)})
-			if err != nil {
-				return nil, "", err
-			}
-			at.More = aws.ToString(out.NextToken)
-			for _, r := range out.Repositories {
-				uri := aws.ToString(r.RepositoryUri)
-				if d.config.Registry != "" {
-					uri = registry.Host(d.config.Registry) + "/" + aws.ToString(r.RepositoryName)
-				}
-				at.Repositories = append(at.Repositories, uri)
-			}
+		all := make([]container.Image, len(out.ImageDetails))
+		for n, i := range out.ImageDetails {
+			digest := aws.ToString(i.ImageDigest)
+			all[n] = container.Image{ID: uri + "@" + digest, Name: registry.Called(uri, digest, i.ImageTags, in.Name), Digest: digest, Size: aws.ToInt64(i.ImageSizeInBytes),
+				Extra: map[string]any{"media_type": aws.ToString(i.ImageManifestMediaType), "artifact_type": aws.ToString(i.ArtifactMediaType), "tags": plainList(i.ImageTags),
+					"pushed_at": aws.ToTime(i.ImagePushedAt)}}
 		}
-		var all []container.Image
-		if len(at.Repositories) > 0 {
-			uri := at.Repositories[0]
-			_, name, _ := strings.Cut(uri, "/")
-			out, err := d.client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &name, MaxResults: d.page(), NextToken: optional(at.Images)})
-			if isCode(err, "RepositoryNotFoundException") { // deleted since it was listed
-				out, err = &ecr.DescribeImagesOutput{}, nil
-			}
-			if err != nil {
-				return nil, "", err
-			}
-			for _, i := range out.ImageDetails {
-				all = append(all, ecrImage(uri, i, in.Name))
-			}
-			if at.Images = aws.ToString(out.NextToken); at.Images == "" {
-				at.Repositories = at.Repositories[1:]
-			}
-		}
-		if len(at.Repositories) == 0 && at.More == "" {
-			return all, "", nil
-		}
-		next, err := json.Marshal(at)
-		return all, string(next), err
+		return all, aws.ToString(out.NextToken), nil
 	})
 }
 
-// ecrImage is an image by the first of its tags, or the one that is looked for.
-func ecrImage(uri string, i types.ImageDetail, wanted string) container.Image {
-	digest := aws.ToString(i.ImageDigest)
-	out := container.Image{ID: uri + "@" + digest, Name: uri + "@" + digest, Digest: digest, Size: aws.ToInt64(i.ImageSizeInBytes),
-		Extra: map[string]any{"media_type": aws.ToString(i.ImageManifestMediaType), "artifact_type": aws.ToString(i.ArtifactMediaType), "tags": plainList(i.ImageTags),
-			"pushed_at": aws.ToTime(i.ImagePushedAt)}}
-	for n, tag := range i.ImageTags {
-		if name := uri + ":" + tag; n == 0 || name == wanted {
-			out.Name = name
-		}
+// uris is a page of the repositories, each with its registry.
+func (d *ecrDriver) uris(ctx context.Context, cursor string) (all []string, next string, err error) {
+	out, err := d.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: d.page(), NextToken: optional(cursor)})
+	if err != nil {
+		return nil, "", err
 	}
-	return out
+	for _, r := range out.Repositories {
+		uri := aws.ToString(r.RepositoryUri)
+		if d.config.Registry != "" {
+			uri = registry.Host(d.config.Registry) + "/" + aws.ToString(r.RepositoryName)
+		}
+		all = append(all, uri)
+	}
+	return all, aws.ToString(out.NextToken), nil
 }
 
 // ListTags lists the images that have tags, each with all of them.

@@ -20,6 +20,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,8 +43,9 @@ type agent struct {
 	server *httptest.Server
 	keys   *kms.Client
 
-	key   string // of KMS, by which sessions are encrypted; empty if they are not
-	rough bool   // messages get lost, come twice, and out of order
+	key   string      // of KMS, by which sessions are encrypted; empty if they are not
+	deaf  atomic.Bool // input gets lost
+	rough bool        // messages get lost, come twice, and out of order
 
 	mu       sync.Mutex
 	commands map[string]string // what is to run, by token
@@ -248,6 +250,9 @@ func (s *agentSession) receive() {
 		case "input_stream_data":
 			if s.seen[m.Sequence]++; s.rough && m.Sequence%4 == 1 && s.seen[m.Sequence] == 1 {
 				continue // lost
+			}
+			if s.deaf.Load() && m.PayloadType == 1 {
+				continue
 			}
 			low, high := m.IDLow, m.IDHigh
 			id := uuid.UUID(append(high[:], low[:]...))

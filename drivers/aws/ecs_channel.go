@@ -252,6 +252,13 @@ func (c *dataChannel) write(payload uint32, p []byte) error {
 	return c.flush()
 }
 
+// forget drops what has not been sent yet.
+func (c *dataChannel) forget() {
+	if len(c.queue) > 0 {
+		c.next, c.queue = c.queue[0].sequence, nil // numbers have no gaps
+	}
+}
+
 // flush sends what is waiting, as far as the other side keeps up.
 func (c *dataChannel) flush() error {
 	for len(c.queue) > 0 && len(c.sent) < window && !c.paused {

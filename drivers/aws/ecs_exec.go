@@ -85,7 +85,7 @@ func (d *ecsDriver) ExecContainer(ctx context.Context, in container.ExecContaine
 func interrupt(ctx context.Context, c *dataChannel) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	c.queue = nil
+	c.forget()
 	if c.write(payloadOutput, []byte{3}) == nil {
 		_ = c.run(ctx, func([]byte) error { return nil }, c.drained)
 	}

@@ -122,20 +122,28 @@ func TestECSExec(t *testing.T) {
 			}
 		}
 	})
-	t.Run("canceled", func(t *testing.T) {
+	// What is given up does not go on.
+	ends := func(t *testing.T, mark string, in container.ExecContainer) {
+		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := drivers.Call[container.ExecResult](ctx, conn, container.ExecContainer{Container: c.ID, Command: []string{"sleep", "600"}})
-		if op.KindOf(err) != op.Timeout {
+		context.AfterFunc(ctx, func() { a.deaf.Store(false) })
+		in.Container = c.ID
+		if _, err := drivers.Call[container.ExecResult](ctx, conn, in); op.KindOf(err) != op.Timeout {
 			t.Errorf("%v", err)
 		}
-		for command := ""; !strings.Contains(command, "600"); {
+		for command := ""; !strings.Contains(command, mark); {
 			select {
 			case command = <-a.ended:
 			case <-time.After(time.Minute):
 				t.Fatal("the command goes on")
 			}
 		}
+	}
+	t.Run("canceled", func(t *testing.T) { ends(t, "601", container.ExecContainer{Command: []string{"sleep", "601"}}) })
+	t.Run("canceled in the middle of its input", func(t *testing.T) {
+		a.deaf.Store(true)
+		ends(t, "602", container.ExecContainer{Command: shell("cat >/dev/null; sleep 602"), Input: strings.Repeat(large, 5)})
 	})
 	t.Run("ended", func(t *testing.T) {
 		_, err := drivers.Call[container.ExecResult](t.Context(), conn, container.ExecContainer{Container: c.ID, Command: shell("kill -9 0")})

@@ -200,16 +200,7 @@ func (t *entraToken) get(ctx context.Context) (string, error) {
 
 // running lists the clusters that can be asked for their containers.
 func (d *aksDriver) running(ctx context.Context) ([]string, error) {
-	var ids []string
-	for c, err := range d.ListClusters(ctx, container.ListClusters{}) {
-		if err != nil {
-			return nil, err
-		}
-		if c.State == container.Running {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids, nil
+	return kube.Running(d.ListClusters(ctx, container.ListClusters{}))
 }
 
 // aksOwn reports whether a namespace is of AKS's or of one of its add-ons.

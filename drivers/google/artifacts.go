@@ -144,14 +144,44 @@ func (d *artifactsDriver) ListLocations(ctx context.Context, _ container.ListLoc
 	})
 }
 
-// repositories is a page of the API's names of the repositories that are for Docker.
-func (d *artifactsDriver) repositories(ctx context.Context, project, cursor string) (names []string, next string, err error) {
-	if d.config.Location == "" {
-		return nil, "", op.Errorf(op.InvalidArgument, `there is no location: give the connection location = "europe-west1" or the like; list_locations lists them`)
+// inRepositories lists what is in the repositories that lists are of: fetch is a
+// page of what is in one, by the API's name of it.
+func inRepositories[T any](ctx context.Context, d *artifactsDriver, fetch func(ctx context.Context, repository, cursor string) (items []T, next string, err error)) iter.Seq2[T, error] {
+	if d.config.Repository == "" {
+		return registry.InRepositories(ctx, d.repositories, fetch)
 	}
-	parent := "projects/" + project + "/locations/" + d.config.Location
-	if d.config.Repository != "" {
-		return []string{parent + "/repositories/" + d.config.Repository}, "", nil
+	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]T, string, error) {
+		parent, err := d.parent(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		return fetch(ctx, parent+"/repositories/"+d.config.Repository, cursor)
+	})
+}
+
+// parent is the API's name of the connection's location.
+func (d *artifactsDriver) parent(ctx context.Context) (string, error) {
+	if err := d.placed(); err != nil {
+		return "", err
+	}
+	project, err := d.project(ctx)
+	return "projects/" + project + "/locations/" + d.config.Location, err
+}
+
+// placed refuses what needs a location, where the connection has none.
+func (d *artifactsDriver) placed() error {
+	if d.config.Location != "" {
+		return nil
+	}
+	return op.Errorf(op.InvalidArgument, `there is no location: give the connection location = "europe-west1" or the like; list_locations lists them`)
+}
+
+// repositories is a page of the API's names of the repositories for Docker that
+// have images of their own.
+func (d *artifactsDriver) repositories(ctx context.Context, cursor string) (names []string, next string, err error) {
+	parent, err := d.parent(ctx)
+	if err != nil {
+		return nil, "", err
 	}
 	out, err := do(d.api.Projects.Locations.Repositories.List(parent).PageSize(d.page(mostArtifacts)).PageToken(cursor).Context(ctx))
 	if err != nil {
@@ -163,41 +193,6 @@ func (d *artifactsDriver) repositories(ctx context.Context, project, cursor stri
 		}
 	}
 	return names, out.NextPageToken, nil
-}
-
-// A walk is how far a list is that asks one repository after the other.
-type walk struct {
-	Left  []string // the repositories that are left of a page of them, the first of them from Token on
-	Next  string   // the page of repositories after it
-	Token string
-}
-
-// inRepositories lists what is in the repositories: fetch is a page of what is in one of them.
-func inRepositories[T any](ctx context.Context, d *artifactsDriver, fetch func(ctx context.Context, repository, cursor string) (items []T, next string, err error)) iter.Seq2[T, error] {
-	return pages(ctx, d.session, func(ctx context.Context, project, cursor string) ([]T, string, error) {
-		var at walk
-		var err error
-		if cursor == "" {
-			at.Left, at.Next, err = d.repositories(ctx, project, "")
-		} else if err = json.Unmarshal([]byte(cursor), &at); err != nil {
-			err = op.Errorf(op.InvalidArgument, "%q is no place in this list: %w", cursor, err)
-		}
-		for err == nil && len(at.Left) == 0 && at.Next != "" {
-			at.Left, at.Next, err = d.repositories(ctx, project, at.Next)
-		}
-		if err != nil || len(at.Left) == 0 {
-			return nil, "", err
-		}
-		items, next, err := fetch(ctx, at.Left[0], at.Token)
-		if at.Token = next; next == "" {
-			at.Left = at.Left[1:]
-		}
-		if err != nil || len(at.Left) == 0 && at.Next == "" {
-			return items, "", err
-		}
-		on, err := json.Marshal(at)
-		return items, string(on), err
-	})
 }
 
 // ListRepositories lists the packages, which are what has tags.
@@ -233,12 +228,7 @@ func (d *artifactsDriver) ListImages(ctx context.Context, in container.ListImage
 // dockerImageOf is an image by the first of its tags, or the one that is looked for.
 func dockerImageOf(i *artifacts.DockerImage, wanted string) container.Image {
 	repository, digest, _ := strings.Cut(i.Uri, "@")
-	out := container.Image{ID: i.Uri, Name: i.Uri, Digest: digest, Size: i.ImageSizeBytes, CreatedAt: when(i.BuildTime)}
-	for n, tag := range i.Tags {
-		if name := repository + ":" + tag; n == 0 || name == wanted {
-			out.Name = name
-		}
-	}
+	out := container.Image{ID: i.Uri, Name: registry.Called(repository, digest, i.Tags, wanted), Digest: digest, Size: i.ImageSizeBytes, CreatedAt: when(i.BuildTime)}
 	var platforms []any
 	for _, m := range i.ImageManifests {
 		platform := m.Os + "/" + m.Architecture
@@ -362,11 +352,11 @@ func (d *artifactsDriver) resource(repository string) (string, error) {
 		project += ":" + name
 	}
 	folder, image, ok := strings.Cut(rest, "/")
-	switch {
-	case !ok:
+	if !ok {
 		return "", op.Errorf(op.NotFound, "there is no repository %q: its name would be of project, repository and image, like \"my-project/web/app\"", repository)
-	case d.config.Location == "":
-		return "", op.Errorf(op.InvalidArgument, `there is no location: give the connection location = "europe-west1" or the like; list_locations lists them`)
+	}
+	if err := d.placed(); err != nil {
+		return "", err
 	}
 	return "projects/" + project + "/locations/" + d.config.Location + "/repositories/" + folder + "/packages/" + strings.ReplaceAll(image, "/", "%2F"), nil
 }

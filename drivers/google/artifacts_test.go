@@ -95,6 +95,14 @@ func TestArtifacts(t *testing.T) {
 		t.Errorf("of one repository there are %s", got)
 	}
 
+	none := open(t, map[string]any{"repository": "none"})
+	defer none.Close()
+	for _, err := range drivers.List[container.Repository](t.Context(), none, container.ListRepositories{}) {
+		if op.KindOf(err) != op.NotFound {
+			t.Errorf("of a repository that is not there: %v", err)
+		}
+	}
+
 	// One whose name has parts, and more tags than a version shows.
 	front := gce.Project + "/web/team/front"
 	i, err := drivers.Call[container.Image](t.Context(), conn, container.GetImage{Image: front + ":1"})

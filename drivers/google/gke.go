@@ -145,16 +145,7 @@ func (d *gkeDriver) way(c *gkev1.Cluster) (*rest.Config, error) {
 
 // running lists the clusters that can be asked for their containers.
 func (d *gkeDriver) running(ctx context.Context) ([]string, error) {
-	var ids []string
-	for c, err := range d.ListClusters(ctx, container.ListClusters{}) {
-		if err != nil {
-			return nil, err
-		}
-		if c.State == container.Running {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids, nil
+	return kube.Running(d.ListClusters(ctx, container.ListClusters{}))
 }
 
 func clusterState(status string) container.State {

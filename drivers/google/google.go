@@ -59,7 +59,7 @@ func Providers() []*drivers.Provider {
 			Title:   "Google Artifact Registry",
 			Website: "https://cloud.google.com/artifact-registry",
 			Doc:     sessionDoc + artifactsDoc,
-			Missing: artifactsMissing(),
+			Missing: registry.Missing("list_images", "list_locations"),
 		}, openArtifacts),
 		drivers.New(drivers.Info{
 			Name:    "gce",
@@ -71,13 +71,4 @@ func Providers() []*drivers.Provider {
 			Missing: map[string]string{"balancer_update_member": "an endpoint has neither a weight nor a switch: detach it, and it finishes what it has"},
 		}, openLB),
 	}
-}
-
-// artifactsMissing says why there are operations that "artifact_registry" does
-// not have: it lacks less than a registry that has nothing but the protocol.
-func artifactsMissing() map[string]string {
-	m := registry.Missing()
-	delete(m, "list_images")
-	delete(m, "list_locations")
-	return m
 }

@@ -1,6 +1,25 @@
 package kube
 
-import "sync"
+import (
+	"iter"
+	"sync"
+
+	"github.com/cloudlark/cloudlark/drivers/container"
+)
+
+// Running are the ids of those of a list of clusters that run.
+func Running(clusters iter.Seq2[container.Cluster, error]) ([]string, error) {
+	var ids []string
+	for c, err := range clusters {
+		if err != nil {
+			return nil, err
+		}
+		if c.State == container.Running {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids, nil
+}
 
 // Clusters are the API servers of those of a provider's clusters that a
 // connection has spoken to, by id: how one is spoken to is asked once. The zero

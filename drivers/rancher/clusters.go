@@ -92,16 +92,7 @@ func (d *driver) ListClusters(ctx context.Context, in container.ListClusters) it
 
 // running lists the clusters that can be asked for their containers.
 func (d *driver) running(ctx context.Context) ([]string, error) {
-	var ids []string
-	for c, err := range d.ListClusters(ctx, container.ListClusters{}) {
-		if err != nil {
-			return nil, err
-		}
-		if c.State == container.Running {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids, nil
+	return kube.Running(d.ListClusters(ctx, container.ListClusters{}))
 }
 
 func (d *driver) look(ctx context.Context, id string) (cluster, error) {

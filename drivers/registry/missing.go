@@ -1,7 +1,13 @@
 package registry
 
-// Missing says why there are operations that a registry does not have.
-func Missing() map[string]string {
+import (
+	"maps"
+	"slices"
+)
+
+// Missing says why there are operations that a registry does not have, but for
+// those that the provider's own API offers beside the protocol.
+func Missing(but ...string) map[string]string {
 	m := map[string]string{
 		"list_images": "a registry lists repositories and tags: use list_repositories and list_tags",
 		"pull_image":  "nothing is kept here: use copy_image, or pull with the driver docker",
@@ -14,5 +20,6 @@ func Missing() map[string]string {
 		"destroy_container", "get_container_logs", "exec_container"} {
 		m[name] = "a registry keeps images and runs none"
 	}
+	maps.DeleteFunc(m, func(name, _ string) bool { return slices.Contains(but, name) })
 	return m
 }
