@@ -343,7 +343,7 @@ type ContainerStarter interface {
 // StopContainer is what stop_container takes.
 type StopContainer struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
-	Timeout   int    `json:"timeout,omitzero" default:"10" unit:"s" help:"How long it may take to end by itself before it is killed."`
+	Timeout   *int   `json:"timeout,omitzero" default:"10" unit:"s" help:"How long it may take to end by itself before it is killed; 0 kills it at once."`
 }
 
 // ContainerStopper is a driver that has stop_container.

@@ -332,9 +332,9 @@ func (s *containerSuite) containers(t *testing.T) {
 		}
 	})
 	s.test(t, "stop", func(t *testing.T) {
-		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: 1})
+		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)})
 		s.is(t, c.ID, "to be stopped", ended)
-		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: 1}) // as if it were repeated
+		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)}) // as if it were repeated
 		s.test(t, "exec", func(t *testing.T) {
 			_, err := drivers.Call[container.ExecResult](t.Context(), s.conn, container.ExecContainer{Container: c.ID, Command: []string{"true"}})
 			wantKind(t, err, op.Conflict)

@@ -75,10 +75,10 @@ func (d *Driver) StopContainer(ctx context.Context, in container.StopContainer) 
 	if err := identified(in.Container); err != nil {
 		return err
 	}
-	if in.Timeout < 0 {
-		return op.Errorf(op.InvalidArgument, "timeout is %d: it is not negative", in.Timeout)
+	if *in.Timeout < 0 {
+		return op.Errorf(op.InvalidArgument, "timeout is %d: it is not negative", *in.Timeout)
 	}
-	_, err := askOf(ctx, d.api.ContainerStop, in.Container, client.ContainerStopOptions{Timeout: &in.Timeout})
+	_, err := askOf(ctx, d.api.ContainerStop, in.Container, client.ContainerStopOptions{Timeout: in.Timeout})
 	return err
 }
 

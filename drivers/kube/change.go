@@ -110,7 +110,7 @@ func (w Workloads) StopContainer(ctx context.Context, in container.StopContainer
 	if err != nil || !changed {
 		return err
 	}
-	return api.hurry(ctx, r, load, in.Timeout)
+	return api.hurry(ctx, r, load, *in.Timeout)
 }
 
 // hurry gives the pods of a workload that has just been stopped no more than
@@ -166,7 +166,7 @@ func (w Workloads) restartJob(ctx context.Context, api *API, r ref, in container
 	if err != nil {
 		return err
 	}
-	if err := w.StopContainer(ctx, container.StopContainer{Container: in.Container, Timeout: 10}); err != nil {
+	if err := w.StopContainer(ctx, container.StopContainer{Container: in.Container, Timeout: new(10)}); err != nil {
 		return err
 	}
 	err = op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
@@ -185,7 +185,7 @@ func (w Workloads) ScaleContainer(ctx context.Context, in container.ScaleContain
 		return op.Errorf(op.InvalidArgument, "replicas is %d: it is a number of pods", in.Replicas)
 	}
 	if in.Replicas == 0 {
-		return w.StopContainer(ctx, container.StopContainer{Container: in.Container, Timeout: math.MaxInt32})
+		return w.StopContainer(ctx, container.StopContainer{Container: in.Container, Timeout: new(math.MaxInt32)})
 	}
 	api, r, err := w.find(ctx, in.Container)
 	if err != nil {

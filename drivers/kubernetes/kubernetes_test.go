@@ -300,7 +300,7 @@ func (c *cluster) stopAndStart(t *testing.T) {
 	conn := c.open(t, nil)
 	v := c.deploy(t, conn, container.DeployContainer{Name: "many", Cluster: c.namespace(t, conn), Replicas: 3, Tags: map[string]string{"app": "many"}})
 	is(t, conn, v.ID, "to be three", func(v container.Container) bool { return v.Ready == 3 && len(v.IPs) == 3 })
-	if err := drivers.Do(t.Context(), conn, container.StopContainer{Container: v.ID, Timeout: 1}); err != nil {
+	if err := drivers.Do(t.Context(), conn, container.StopContainer{Container: v.ID, Timeout: new(1)}); err != nil {
 		t.Fatal(err)
 	}
 	is(t, conn, v.ID, "to be stopped", func(v container.Container) bool { return v.State == container.Stopped && v.Replicas == 0 })
@@ -368,7 +368,7 @@ func (c *cluster) followRestart(t *testing.T) {
 			t.Errorf("%q came %d times", text, n)
 		}
 	}
-	if err := drivers.Do(t.Context(), conn, container.StopContainer{Container: v.ID, Timeout: 1}); err != nil {
+	if err := drivers.Do(t.Context(), conn, container.StopContainer{Container: v.ID, Timeout: new(1)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, err := range drivers.List[container.LogLine](ctx, conn, container.GetContainerLogs{Container: v.ID, Follow: true}) {
@@ -422,7 +422,7 @@ spec: {containers: [{name: c, image: "registry.lab/shell:1"}]}
 		container.ScaleContainer{Container: everywhere, Replicas: 2}, container.ScaleContainer{Container: alone, Replicas: 2}, container.StartContainer{Container: alone}} {
 		wantKind(t, drivers.Do(t.Context(), conn, in), op.Unsupported)
 	}
-	for _, in := range []any{container.StopContainer{Container: set, Timeout: 1}, container.RestartContainer{Container: everywhere}} {
+	for _, in := range []any{container.StopContainer{Container: set, Timeout: new(1)}, container.RestartContainer{Container: everywhere}} {
 		if err := drivers.Do(t.Context(), conn, in); err != nil {
 			t.Errorf("%+v: %v", in, err)
 		}

@@ -34,7 +34,7 @@ func (t *Type) Decode(args map[string]any, receiver Holder) (any, error) {
 	if err := t.fill(v, args, ""); err != nil {
 		return nil, err
 	}
-	if err := t.given(args, ""); err != nil {
+	if err := t.given(v, args, ""); err != nil {
 		return nil, err
 	}
 	if receiver != nil {
@@ -213,12 +213,20 @@ func (t *Type) fill(v reflect.Value, args map[string]any, path string) error {
 	return t.rest.set(all, rest, path+t.rest.Name)
 }
 
-// given refuses arguments without a required one whose zero is a value: that it
-// was left out can be told here alone, and not of a struct.
-func (t *Type) given(args map[string]any, path string) error {
+// given checks what can be told here alone, and not of a struct: that a required
+// argument whose zero is a value was left out, and that 0 was given where it would
+// be taken for nothing, and so for the default.
+func (t *Type) given(v reflect.Value, args map[string]any, path string) error {
 	for i := range t.Fields {
-		if f := &t.Fields[i]; f.Required && f.Zero && args[f.Name] == nil {
+		f := &t.Fields[i]
+		arg := args[f.Name]
+		switch {
+		case arg == nil && f.Required && f.Zero:
 			return Errorf(InvalidArgument, "argument %q is missing", path+f.Name)
+		case arg != nil && f.Default != "":
+			if fv := v.FieldByIndex(f.Index); (fv.CanInt() || fv.CanFloat()) && fv.IsZero() {
+				return Errorf(InvalidArgument, "%s: it cannot be 0; left out, it is %s", path+f.Name, f.Default)
+			}
 		}
 	}
 	return nil
@@ -371,7 +379,7 @@ func set(v reflect.Value, arg any, ref, unit, path string) error {
 		if err := t.fill(v, dict, path+"."); err != nil {
 			return err
 		}
-		return t.given(dict, path+".")
+		return t.given(v, dict, path+".")
 	}
 	return wrong()
 }

@@ -35,7 +35,7 @@
 //	op:"rest"              a dict that takes the arguments of names that no field has (inputs)
 //	op:"whole"             what scripts see in place of the value (outputs)
 //	ref:"size"             holds the id of a value of that type; scripts may pass the value
-//	default:"30"           taken when the field is not given
+//	default:"30"           taken when the field is not given; of a number 0 is then refused, of a pointer to one it is a value
 //	unit:"GiB"             s, bytes, MiB, GiB, USD/h: scripts may write "5m" or "64GiB"
 //	source:"EC2 …"         what the providers' APIs call it
 //	help:"…"               one line of meaning

@@ -171,6 +171,35 @@ func TestRequiredZero(t *testing.T) {
 	}
 }
 
+// Of a number with a default, 0 would be taken for nothing: unless it is a pointer.
+func TestDefaultOrZero(t *testing.T) {
+	type settings struct {
+		Weight  int  `json:"weight" default:"1" help:"."`
+		Timeout *int `json:"timeout" default:"10" unit:"s" help:"."`
+		Checks  []struct {
+			Interval int `json:"interval" default:"30" unit:"s" help:"."`
+		} `json:"checks"`
+	}
+	got, err := decode[settings](map[string]any{"timeout": 0}, nil)
+	if err != nil || got.Weight != 1 || *got.Timeout != 0 {
+		t.Errorf("with 0 where it is a value: %+v, %v", got, err)
+	}
+	if got, err = decode[settings](nil, nil); err != nil || *got.Timeout != 10 {
+		t.Errorf("with nothing: %+v, %v", got, err)
+	}
+	for _, c := range []struct {
+		args map[string]any
+		want string
+	}{
+		{map[string]any{"weight": 0}, "weight: it cannot be 0; left out, it is 1"},
+		{map[string]any{"checks": []any{map[string]any{"interval": "0s"}}}, "checks[0].interval: it cannot be 0; left out, it is 30"},
+	} {
+		if _, err := decode[settings](c.args, nil); err == nil || err.Error() != "invalid argument: "+c.want {
+			t.Errorf("with %v: %v", c.args, err)
+		}
+	}
+}
+
 // Inputs that refer to values, as in the storage contract.
 type put struct {
 	Bucket string    `json:"bucket" op:"required" ref:"bucket" help:"."`

@@ -264,7 +264,7 @@ const stopped = 128 + 15
 
 func (d containerDriver) StopContainer(ctx context.Context, in container.StopContainer) error {
 	return d.changeContainer(ctx, "stop_container", in, in.Container, func(tx *txn, now time.Time, c containerRecord) (containerRecord, error) {
-		if in.Timeout < 0 {
+		if *in.Timeout < 0 {
 			return c, invalid("timeout is not negative")
 		}
 		if c.State != container.Stopped {

@@ -82,7 +82,7 @@ func TestContainersEnd(t *testing.T) {
 		do(t, c, container.StartContainer{Container: once.ID})
 		time.Sleep(2 * time.Second)
 		is(once.ID, container.Running, -1)
-		do(t, c, container.StopContainer{Container: once.ID, Timeout: 1})
+		do(t, c, container.StopContainer{Container: once.ID, Timeout: new(1)})
 		is(once.ID, container.Stopped, stopped)
 		var lines []string
 		for l, err := range drivers.List[container.LogLine](t.Context(), c, container.GetContainerLogs{Container: once.ID}) {

@@ -486,8 +486,9 @@ pub struct StartContainer {
 pub struct StopContainer {
     /// The container.
     pub container: String,
-    /// How long it may take to end by itself before it is killed. In s.
-    pub timeout: i64,
+    /// How long it may take to end by itself before it is killed; 0 kills it at once. In s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<i64>,
 }
 
 /// Takes restart_container. Stop a container and start it again.

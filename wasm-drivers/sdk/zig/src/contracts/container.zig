@@ -321,7 +321,7 @@ pub const StartContainer = struct {
 pub const StopContainer = struct {
     /// The container.
     container: []const u8,
-    /// How long it may take to end by itself before it is killed. In s.
+    /// How long it may take to end by itself before it is killed; 0 kills it at once. In s.
     timeout: i64 = 10,
 };
 
