@@ -175,12 +175,12 @@ func (b *bench) measure(s set, tools []tool) error {
 					seconds *= float64(s.n) / float64(min(s.n, *slow))
 				}
 				b.table.add(do+" "+s.title, t.name, figure{seconds, memory})
+				os.RemoveAll(b.file("out"))
 				fmt.Fprintf(os.Stderr, "round %d: %s %s: %s: %.1f s\n", round+1, do, s.title, t.name, seconds)
 			}
 			if listed {
 				continue
 			}
-			os.RemoveAll(b.file("out"))
 			if _, _, err := b.time(*cloudlark, []string{"rm", "-q", "-r", "near://bench/"}); err != nil {
 				return err
 			}
