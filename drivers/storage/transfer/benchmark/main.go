@@ -192,6 +192,7 @@ func (b *bench) measure(s set, tools []tool) error {
 			if _, _, err := b.time(*cloudlark, []string{"rm", "-q", "-r", "near://bench/"}); err != nil {
 				return err
 			}
+			b.emptied()
 		}
 	}
 	return nil
@@ -322,6 +323,16 @@ func delay(to, from net.Conn) {
 		}
 	}
 	to.Close()
+}
+
+// emptied removes what the server was told to delete and keeps for some minutes: the
+// disk would be full of it.
+func (b *bench) emptied() {
+	trash := b.file("server/.minio.sys/tmp/.trash")
+	left, _ := os.ReadDir(trash)
+	for _, e := range left {
+		os.RemoveAll(filepath.Join(trash, e.Name()))
+	}
 }
 
 // configure makes a bucket for what is moved and one for what is listed, and the
