@@ -2,7 +2,6 @@ package gce
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,22 +37,7 @@ func (d *described) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	answer, err := d.serve(r, body)
 	d.mu.Unlock()
-	if f, ok := errors.AsType[*fault](err); ok {
-		if !f.value {
-			d.t.Errorf("%s %s: %v", r.Method, r.URL, err)
-		}
-		err = &apiError{http.StatusBadRequest, "badRequest", err.Error()}
-	}
-	status := http.StatusOK
-	if err != nil {
-		e := err.(*apiError)
-		status, answer = e.status, errorBody(e)
-	}
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		d.t.Logf("answering %s: %v", r.URL, err)
-	}
+	respond(d.t, w, r, answer, judge(d.t, r, err, "badRequest"))
 }
 
 func (d *described) serve(r *http.Request, body []byte) (any, error) {

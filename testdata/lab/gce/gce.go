@@ -182,16 +182,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	answer, refusal, err := s.serve(r, body)
 	s.mu.Unlock()
-	if f, ok := errors.AsType[*fault](err); ok {
-		if !f.value {
-			s.t.Errorf("%s %s: %v", r.Method, r.URL, err)
-		}
-		err = &apiError{http.StatusBadRequest, "invalid", err.Error()}
-	}
+	err = judge(s.t, r, err, "invalid")
 	if refusal != nil {
 		refusal.write(w)
 		return
 	}
+	respond(s.t, w, r, answer, err)
+}
+
+// judge makes of a fault what the API answers, for that reason; and fails the test,
+// unless it is a value alone that is wrong.
+func judge(t testing.TB, r *http.Request, err error, reason string) error {
+	f, ok := errors.AsType[*fault](err)
+	if !ok {
+		return err
+	}
+	if !f.value {
+		t.Errorf("%s %s: %v", r.Method, r.URL, err)
+	}
+	return &apiError{http.StatusBadRequest, reason, err.Error()}
+}
+
+func respond(t testing.TB, w http.ResponseWriter, r *http.Request, answer any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		e := err.(*apiError)
@@ -200,7 +212,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		s.t.Logf("answering %s: %v", r.URL, err)
+		t.Logf("answering %s: %v", r.URL, err)
 	}
 }
 
