@@ -3,9 +3,7 @@ package aws
 import (
 	"context"
 	"crypto/md5"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"strconv"
@@ -45,7 +43,10 @@ func (d *s3Driver) ReadObject(ctx context.Context, in storage.ReadObject) (stora
 		return storage.Download{}, err
 	}
 	o := objectOf(in.Bucket, in.Name, headOf(out))
-	b := &body{ReadCloser: out.Body, ctx: ctx, name: in.Name}
+	b := &storage.Checked{ReadCloser: verified{out.Body, in.Name}, Context: ctx, Name: in.Name, Left: -1, Kind: "MD5"}
+	if out.ContentLength != nil {
+		b.Left = *out.ContentLength
+	}
 	if _, size, ok := strings.Cut(aws.ToString(out.ContentRange), "/"); ok {
 		if n, err := strconv.ParseInt(size, 10, 64); err == nil {
 			o.Size = n
@@ -56,7 +57,7 @@ func (d *s3Driver) ReadObject(ctx context.Context, in storage.ReadObject) (stora
 	}
 	// What S3 keeps a checksum of, the SDK verifies.
 	if sum := o.Checksums["md5"]; whole && sum != "" && len(o.Checksums) == 1 {
-		b.sum, b.want = md5.New(), sum
+		b.Sum, b.Want = md5.New(), sum
 	}
 	return storage.Download{Object: o, Body: b}, nil
 }
@@ -78,33 +79,17 @@ func headOf(g *s3.GetObjectOutput) *s3.HeadObjectOutput {
 		ContentDisposition: g.ContentDisposition, ContentEncoding: g.ContentEncoding, ContentLanguage: g.ContentLanguage, VersionId: g.VersionId}
 }
 
-// body is an open object: its errors are the contract's, and at its end it is
-// compared with want, if there is a sum.
-type body struct {
+// verified is a body whose checksum the SDK compares, and whose mismatch is the
+// contract's error.
+type verified struct {
 	io.ReadCloser
-	ctx  context.Context // to tell a caller who gave up from a connection that broke
 	name string
-	sum  hash.Hash
-	want string
 }
 
-func (b *body) Read(p []byte) (int, error) {
+func (b verified) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.sum != nil {
-		b.sum.Write(p[:n])
+	if err != nil && strings.Contains(err.Error(), "checksum did not match") {
+		err = op.Errorf(op.Internal, "%s: the body is damaged: %w", b.name, err)
 	}
-	switch {
-	case err == nil:
-		return n, nil
-	case err == io.EOF:
-		if b.sum != nil && hex.EncodeToString(b.sum.Sum(nil)) != b.want {
-			return n, op.Errorf(op.Internal, "%s: the body is damaged: its MD5 is not %s", b.name, b.want)
-		}
-		return n, io.EOF
-	case b.ctx.Err() != nil:
-		return n, op.AsError(b.ctx.Err())
-	case strings.Contains(err.Error(), "checksum did not match"):
-		return n, op.Errorf(op.Internal, "%s: the body is damaged: %w", b.name, err)
-	}
-	return n, op.Errorf(op.Unavailable, "%s: the body broke off: %w", b.name, err)
+	return n, err
 }

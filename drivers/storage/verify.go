@@ -17,24 +17,32 @@ type Checked struct {
 	io.ReadCloser
 	Context context.Context // to tell a caller who gave up from a connection that broke
 	Name    string          // the object's
-	Left    int64           // how much is to come
+	Left    int64           // how much is to come; negative where nothing says
 	Sum     hash.Hash       // nil where there is nothing to compare with
 	Want    string          // in hex
 	Kind    string          // what the sum is called: "MD5"
 }
 
 func (b *Checked) Read(p []byte) (int, error) {
+	// A connection that is to end still gives what it has received.
+	if err := b.Context.Err(); err != nil {
+		return 0, op.AsError(err)
+	}
 	n, err := b.ReadCloser.Read(p)
-	b.Left -= int64(n)
 	if b.Sum != nil {
 		b.Sum.Write(p[:n])
+	}
+	if b.Left >= 0 {
+		if b.Left -= int64(n); b.Left < 0 {
+			return n, op.Errorf(op.Internal, "%s: the body has more bytes than were announced", b.Name)
+		}
 	}
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF && b.Left == 0 && b.Sum != nil && hex.EncodeToString(b.Sum.Sum(nil)) != b.Want:
+	case err == io.EOF && b.Left <= 0 && b.Sum != nil && hex.EncodeToString(b.Sum.Sum(nil)) != b.Want:
 		return n, op.Errorf(op.Internal, "%s: the body is damaged: its %s is not %s", b.Name, b.Kind, b.Want)
-	case err == io.EOF && b.Left == 0:
+	case err == io.EOF && b.Left <= 0:
 		return n, io.EOF
 	case b.Context.Err() != nil:
 		return n, op.AsError(b.Context.Err())
@@ -42,6 +50,9 @@ func (b *Checked) Read(p []byte) (int, error) {
 		return n, err
 	case err == io.EOF:
 		err = io.ErrUnexpectedEOF
+	}
+	if b.Left < 0 {
+		return n, op.Errorf(op.Unavailable, "%s: the body broke off: %w", b.Name, err)
 	}
 	return n, op.Errorf(op.Unavailable, "%s: the body broke off with %d bytes to come: %w", b.Name, b.Left, err)
 }
