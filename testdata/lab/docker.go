@@ -65,7 +65,7 @@ func Docker(t testing.TB) DockerHost {
 		t.Skip("dockerd wants root")
 	}
 	p := dockerd.start(t)
-	n := dockerNet(p)
+	n := netOf(p)
 	d := DockerHost{Endpoint: "unix://" + filepath.Join(p.dir, "docker.sock"), Address: n.there, Gateway: n.here,
 		TLSEndpoint: "tcp://" + net.JoinHostPort(n.there, "2376"), CertPath: filepath.Join(p.dir, "client")}
 	d.Registry = Registry(t, n.here, nil)
@@ -110,37 +110,9 @@ func Push(t testing.TB, image string, i v1.Image, options ...remote.Option) {
 // commands. It runs a shell.
 func Busybox(t testing.TB) v1.Image {
 	t.Helper()
-	file, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, err := exec.Command(file, "--list").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	add := func(h tar.Header, body []byte) {
-		h.Size = int64(len(body))
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		w.Write(body)
-	}
-	for dir, mode := range map[string]int64{"bin/": 0o755, "etc/": 0o755, "tmp/": 0o1777, "srv/": 0o755} {
-		add(tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: mode}, nil)
-	}
-	add(tar.Header{Typeflag: tar.TypeReg, Name: "bin/busybox", Mode: 0o755}, program)
-	add(tar.Header{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644}, []byte("root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"))
-	for command := range strings.FieldsSeq(string(names)) {
-		if command != "busybox" {
-			add(tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + command, Linkname: "busybox", Mode: 0o777}, nil)
-		}
-	}
+	busyboxFiles(t, w, "")
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +130,46 @@ func Busybox(t testing.TB) v1.Image {
 		t.Fatal(err)
 	}
 	return i
+}
+
+// busyboxFiles writes busybox's file system below a folder of an archive.
+func busyboxFiles(t testing.TB, w *tar.Writer, root string) {
+	t.Helper()
+	file, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := exec.Command(file, "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, mode := range map[string]int64{"bin/": 0o755, "etc/": 0o755, "tmp/": 0o1777, "srv/": 0o755} {
+		archive(t, w, tar.Header{Typeflag: tar.TypeDir, Name: root + dir, Mode: mode}, nil)
+	}
+	archive(t, w, tar.Header{Typeflag: tar.TypeReg, Name: root + "bin/busybox", Mode: 0o755}, program)
+	archive(t, w, tar.Header{Typeflag: tar.TypeReg, Name: root + "etc/passwd", Mode: 0o644}, []byte("root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"))
+	for command := range strings.FieldsSeq(string(names)) {
+		if command != "busybox" {
+			archive(t, w, tar.Header{Typeflag: tar.TypeSymlink, Name: root + "bin/" + command, Linkname: "busybox", Mode: 0o777}, nil)
+		}
+	}
+}
+
+// archive adds a file to an archive.
+func archive(t testing.TB, w *tar.Writer, h tar.Header, body []byte) {
+	t.Helper()
+	h.Size = int64(len(body))
+	err := w.WriteHeader(&h)
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // must is for what cannot fail of an image in memory.
@@ -207,7 +219,7 @@ var dockerd = &server{
 	},
 
 	command: func(_ string, p *process) *exec.Cmd {
-		n := dockerNet(p)
+		n := netOf(p)
 		_ = dockerCertificates(p.dir, n.there) // if not, the daemon says so
 		return exec.Command("sh", "-c", dockerScript, "sh", p.dir, n.link, n.here, n.there, dockerProgram())
 	},
@@ -232,14 +244,9 @@ var dockerd = &server{
 	// The device goes when the last process in the namespace has. What remains is
 	// the folder of its control group.
 	gone: func(p *process) error {
-		n := dockerNet(p)
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-			if _, err := net.InterfaceByName(n.link); err != nil {
-				break
-			}
-			if time.Now().After(end) {
-				return fmt.Errorf("processes in the network of %s do not end", n.link)
-			}
+		n := netOf(p)
+		if err := n.gone(); err != nil {
+			return err
 		}
 		for _, pattern := range []string{"/sys/fs/cgroup/%s/*", "/sys/fs/cgroup/*/%s/*", "/sys/fs/cgroup/%s", "/sys/fs/cgroup/*/%s"} {
 			groups, _ := filepath.Glob(fmt.Sprintf(pattern, n.link))
@@ -269,18 +276,30 @@ func dockerProgram() string {
 	return ""
 }
 
-// A dockerNetwork is the four addresses that a free port stands for: no other
-// process found the same one free.
-type dockerNetwork struct{ link, here, there string }
+// A privateNetwork is the four addresses that a free port stands for, and the name
+// of the device here: no other process found the same port free.
+type privateNetwork struct{ link, here, there string }
 
-func dockerNet(p *process) dockerNetwork {
+func netOf(p *process) privateNetwork {
 	_, text, _ := net.SplitHostPort(p.addr)
 	port, _ := strconv.Atoi(text)
 	base := netip.MustParseAddr("10.208.0.0").As4()
 	at := func(n int) string {
 		return netip.AddrFrom4([4]byte{base[0], base[1] | byte(port>>14), byte(port >> 6), byte(port<<2) + byte(n)}).String()
 	}
-	return dockerNetwork{"lark" + text, at(1), at(2)}
+	return privateNetwork{"lark" + text, at(1), at(2)}
+}
+
+// gone waits until the last process that was in the network has ended.
+func (n privateNetwork) gone() error {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := net.InterfaceByName(n.link); err != nil {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("processes in the network of %s do not end", n.link)
+		}
+	}
 }
 
 // dockerCertificates writes a certificate authority, a server's certificate of

@@ -16,18 +16,7 @@ func TestDocker(t *testing.T) {
 	link := ""
 	t.Run("test", func(t *testing.T) {
 		d := Docker(t)
-		ifaces, err := net.Interfaces()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range ifaces {
-			addrs, _ := i.Addrs()
-			for _, a := range addrs {
-				if strings.HasPrefix(a.String(), d.Gateway+"/") {
-					link = i.Name
-				}
-			}
-		}
+		link = linkOf(t, d.Gateway)
 		docker := func(args ...string) string {
 			t.Helper()
 			out, err := exec.Command("docker", args...).CombinedOutput()
@@ -50,6 +39,32 @@ func TestDocker(t *testing.T) {
 			t.Errorf("with TLS, the containers are %q", names)
 		}
 	})
+	nothingLeft(t, link, "TestDocker")
+}
+
+// linkOf is the device here that has an address.
+func linkOf(t *testing.T, address string) string {
+	t.Helper()
+	ifaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range ifaces {
+		addrs, _ := i.Addrs()
+		for _, a := range addrs {
+			if strings.HasPrefix(a.String(), address+"/") {
+				return i.Name
+			}
+		}
+	}
+	t.Fatalf("no device has the address %s", address)
+	return ""
+}
+
+// nothingLeft looks for what a server in a private network may leave: that
+// device, mounts below the folder of a test, control groups.
+func nothingLeft(t *testing.T, link, test string) {
+	t.Helper()
 	if link == "" {
 		return // skipped, or failed
 	}
@@ -57,8 +72,8 @@ func TestDocker(t *testing.T) {
 		t.Errorf("the device %s is left", link)
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil || strings.Contains(string(mounts), "docker.sock") || strings.Contains(string(mounts), "TestDocker") {
-		t.Errorf("mounts are left (%v)", err)
+	if err != nil || strings.Contains(string(mounts), test) {
+		t.Errorf("mounts are left (%v):\n%s", err, mounts)
 	}
 	for _, pattern := range []string{"/sys/fs/cgroup/" + link, "/sys/fs/cgroup/*/" + link} {
 		if left, _ := filepath.Glob(pattern); len(left) > 0 {

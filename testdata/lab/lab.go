@@ -49,7 +49,7 @@ import (
 )
 
 // servers are the ones that can be installed.
-var servers = []*server{azurite, ceph, distribution, dockerd, fakeGCS, kubernetes, libvirtd, minio, moto, openStack, sshd, swift, versity}
+var servers = []*server{azurite, ceph, distribution, dockerd, fakeGCS, kubernetes, libvirtd, lxd, minio, moto, openStack, sshd, swift, versity}
 
 // A server is a program that tests talk to.
 type server struct {
