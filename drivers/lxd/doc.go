@@ -31,7 +31,8 @@ With nothing configured, the server is found as the command lines of LXD and Inc
 - ` + "`restart_policy = \"always\"`" + ` starts the container with its server. An init that ends by itself is started again by Incus, and by no LXD. There is no on_failure: the server does not know how an init ended, and so there is no exit_code.
 - Tags are the keys ` + "`user.*`" + ` of the configuration. Variables are ` + "`environment.*`" + `; a value cannot have line breaks.
 - stop_container asks the init to end, and kills what is left after the timeout. destroy_container kills at once, and removes the container's snapshots with it; storage volumes stay.
-- Logs are the console: both streams as one, without times, the last 128 KiB or so. With follow it is looked at every second; what is written faster than that is lost.
+- Logs are the console: both streams as one, without times. The server keeps the last 128 KiB that a container wrote and hands out each byte once. A connection remembers what it
+  has read of a container since that was started; what another one has read, or ` + "`lxc console --show-log`" + `, it does not get. With follow it looks every second.
 - exec_container that is given up kills its command.
 - Virtual machines are not listed; native reaches them.
 - In a cluster, list_locations lists the members, and ` + "`extra = {\"member\": \"node-2\"}`" + ` chooses one.

@@ -197,7 +197,7 @@ func (d *driver) PullImage(ctx context.Context, in container.PullImage) (contain
 			return none, err
 		}
 		if from.Server == "" {
-			return d.GetImage(ctx, container.GetImage{Image: from.Fingerprint})
+			return d.GetImage(ctx, container.GetImage{Image: in.Name})
 		}
 	}
 	o, err := d.act(ctx, http.MethodPost, "/1.0/images", nil, map[string]any{"source": from})
@@ -235,7 +235,7 @@ func (d *driver) shown(i image, asked string) container.Image {
 	out := container.Image{ID: i.Fingerprint, Name: names[0], Architecture: cmp.Or(architectures[i.Architecture], i.Architecture), Size: i.Size, CreatedAt: i.CreatedAt.UTC(),
 		Extra: map[string]any{"names": list(names[:len(names)-1]), "type": cmp.Or(i.Type, "container"), "public": i.Public, "cached": i.Cached, "auto_update": i.AutoUpdate,
 			"properties": texts(i.Properties), "uploaded_at": i.UploadedAt.UTC()}}
-	if slices.Contains(names, asked) {
+	if asked = strings.TrimPrefix(asked, "local:"); slices.Contains(names, asked) {
 		out.Name = asked
 	}
 	if i.Origin != nil {

@@ -7,115 +7,155 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
 
-// The log of a container is what it wrote to its console: the server keeps the last
-// 128 KiB or so of it in memory while the container runs, and in a file afterwards.
+// A console is what a container wrote to its console since it was started, as far
+// as it is known here. LXC keeps the last 128 KiB in memory and hands each byte out
+// once: who has read it must remember it.
+type console struct {
+	mu      sync.Mutex
+	started time.Time // which start of the container this is
+	read    time.Time // by the server's clock
+	text    string
+	dropped int  // of text, at its beginning
+	ended   bool // and there is no more
+}
 
-// GetContainerLogs yields lines. With follow it looks again and again, and goes on
-// after the end of what it has seen.
+// remembered is how much of a console is remembered.
+const remembered = 256 << 10
+
+// console is what is known of a container's console; nothing, if it is new.
+func (d *driver) console(name string) *console {
+	k, _ := d.consoles.LoadOrStore(name, new(console))
+	return k.(*console)
+}
+
+// more reads what a container has written since it was read last. k is locked.
+func (d *driver) more(ctx context.Context, name string, k *console) error {
+	c, err := d.instance(ctx, name)
+	if err != nil {
+		return err
+	}
+	state := states[c.StatusCode]
+	if !k.started.Equal(c.LastUsedAt) {
+		k.started, k.read, k.text, k.dropped, k.ended = c.LastUsedAt, time.Time{}, "", 0, false
+	}
+	if k.ended {
+		return nil
+	}
+	p, err := d.piece(ctx, name)
+	if err != nil {
+		return err
+	}
+	k.ended = p.file || state == container.Stopped || state == container.Error
+	// When it has ended, the rest is in the file, or the whole if there was no rest.
+	if whole := p.file && k.text != "" && strings.HasSuffix(p.text, k.text) && !p.changed.After(k.read); !whole {
+		k.text += p.text
+	}
+	k.read = p.read
+	if n := len(k.text) - remembered; n > 0 {
+		k.text, k.dropped = k.text[n:], k.dropped+n
+	}
+	return nil
+}
+
+// A piece is what the server has of a console: of a container that runs what was
+// not read yet, else a file.
+type piece struct {
+	text          string
+	file          bool
+	read, changed time.Time // by the server's clock
+}
+
+func (d *driver) piece(ctx context.Context, name string) (piece, error) {
+	path, err := named(name)
+	if err != nil {
+		return piece{}, err
+	}
+	resp, err := d.do(ctx, http.MethodGet, path+"/console", nil, nil, nil)
+	if op.KindOf(err) == op.NotFound || says(err, "no such file or directory") {
+		return piece{}, nil // nothing was written
+	}
+	if err != nil {
+		return piece{}, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, largest))
+	if err != nil {
+		return piece{}, failed(err)
+	}
+	p := piece{text: string(data), file: strings.Contains(resp.Header.Get("Content-Disposition"), "console")}
+	p.read, _ = http.ParseTime(resp.Header.Get("Date"))
+	p.changed, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
+	return p, nil
+}
+
+// GetContainerLogs yields lines. With follow it looks again and again, until the
+// container has ended or has been started anew.
 func (d *driver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) {
 		if in.Tail < 0 {
 			yield(container.LogLine{}, op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", in.Tail))
 			return
 		}
-		var seen, rest string
-		first, late := true, 0
-		stopped := false // the reader
+		k := d.console(in.Container)
+		var started time.Time
+		var rest string // a line that has no end yet
+		at, first, left := 0, true, false
 		err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
-			// What was written before it was seen to have ended is all there is.
-			c, err := d.instance(ctx, in.Container)
-			if err != nil {
+			k.mu.Lock()
+			err := d.more(ctx, in.Container, k)
+			text, dropped, ended := k.text, k.dropped, k.ended
+			if first {
+				started = k.started
+			}
+			again := !started.Equal(k.started)
+			k.mu.Unlock()
+			switch {
+			case op.KindOf(err) == op.NotFound:
+				d.consoles.CompareAndDelete(in.Container, k)
 				return false, err
-			}
-			ended := states[c.StatusCode] == container.Stopped || states[c.StatusCode] == container.Error
-			text, err := d.console(ctx, in.Container)
-			if err != nil {
+			case err != nil:
 				return false, err
+			case again:
+				text, ended = "", true
 			}
-			if text == "" && seen != "" {
-				if late++; late < 10 { // between memory and file
-					return false, nil
-				}
-				text = seen
-			}
-			whole, part := cutLast(rest + after(seen, text))
-			seen, rest = text, part
-			if ended || !in.Follow {
-				whole, rest = append(whole, lastLine(rest)...), ""
+			whole, part := lines(rest + text[min(max(at-dropped, 0), len(text)):])
+			at, rest = dropped+len(text), part
+			done := ended || !in.Follow
+			if done && rest != "" {
+				whole = append(whole, rest)
 			}
 			if n := len(whole); first && in.Tail > 0 && n > in.Tail {
 				whole = whole[n-in.Tail:]
 			}
 			first = false
 			for _, line := range whole {
-				if !yield(container.LogLine{Stream: container.Stdout, Text: line}, nil) {
-					stopped = true
+				if left = !yield(container.LogLine{Stream: container.Stdout, Text: line}, nil); left {
 					return true, nil
 				}
 			}
-			return ended || !in.Follow, nil
+			return done, nil
 		})
-		if err != nil && !stopped {
+		if err != nil && !left {
 			yield(container.LogLine{}, failed(err))
 		}
 	}
 }
 
-// console reads what is kept of a container's console.
-func (d *driver) console(ctx context.Context, name string) (string, error) {
-	path, err := named(name)
-	if err != nil {
-		return "", err
+// lines are those of a text, and what comes after the last. A console ends lines as
+// terminals do.
+func lines(text string) (whole []string, rest string) {
+	whole = strings.Split(text, "\n")
+	for i, line := range whole[:len(whole)-1] {
+		whole[i] = strings.ReplaceAll(line, "\r", "")
 	}
-	resp, err := d.do(ctx, http.MethodGet, path+"/console", nil, nil, nil)
-	if op.KindOf(err) == op.NotFound || says(err, "no such file or directory") {
-		return "", nil // it has not run, or has written nothing
-	}
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, largest))
-	if err != nil {
-		return "", failed(err)
-	}
-	return strings.ReplaceAll(string(data), "\r\n", "\n"), nil
-}
-
-// after is what text, the end of what was written, has beyond seen, an earlier end
-// of it. The two overlap, unless more was written in between than is kept.
-func after(seen, text string) string {
-	if more, ok := strings.CutPrefix(text, seen); ok {
-		return more
-	}
-	const enough = 4 << 10
-	end := seen[max(0, len(seen)-enough):]
-	if at := strings.LastIndex(text, end); end != "" && at >= 0 {
-		return text[at+len(end):]
-	}
-	return text
-}
-
-// cutLast is the whole lines of a text, and what comes after the last.
-func cutLast(text string) (whole []string, rest string) {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.ReplaceAll(line, "\r", "")
-	}
-	return lines[:len(lines)-1], lines[len(lines)-1]
-}
-
-func lastLine(rest string) []string {
-	if rest == "" {
-		return nil
-	}
-	return []string{rest}
+	return whole[:len(whole)-1], whole[len(whole)-1]
 }
 
 // lxcErrors are the reasons in LXC's own log of why a container did not start.

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -53,6 +54,8 @@ type driver struct {
 	http    *http.Client
 	dialer  *websocket.Dialer
 	remotes remotes
+
+	consoles sync.Map // of containers by name, *console
 }
 
 func open(_ context.Context, c configuration) (*driver, error) {
