@@ -14,6 +14,7 @@ import (
 	"github.com/cloudlark/cloudlark/drivers/kubernetes"
 	"github.com/cloudlark/cloudlark/drivers/libvirt"
 	"github.com/cloudlark/cloudlark/drivers/local"
+	"github.com/cloudlark/cloudlark/drivers/lxd"
 	"github.com/cloudlark/cloudlark/drivers/oci"
 	"github.com/cloudlark/cloudlark/drivers/openstack"
 	"github.com/cloudlark/cloudlark/drivers/rancher"
@@ -26,7 +27,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), kubernetes.Provider(), libvirt.Provider(), oci.Provider(), rancher.Provider(), softlayer.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), kubernetes.Provider(), libvirt.Provider(), lxd.Provider(), oci.Provider(), rancher.Provider(), softlayer.Provider()},
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),

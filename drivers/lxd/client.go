@@ -84,7 +84,7 @@ func (d *driver) do(ctx context.Context, method, path string, query url.Values, 
 	defer resp.Body.Close()
 	err = refused(resp)
 	if op.KindOf(err) == op.PermissionDenied && !d.trusted(ctx) {
-		err = op.Errorf(op.Unauthenticated, "the server does not trust this client's certificate: add it there with lxc config trust add, or name another with cert_path and key_path: %w", err)
+		err = op.Errorf(op.Unauthenticated, "the server does not trust this client's certificate: add it there with lxc config trust add, or name another with cert_path and key_path")
 	}
 	return nil, err
 }

@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 		Open:  opener(map[string]any{"endpoint": s.Endpoint, "config_dir": folder(t, s)}),
 		Image: "lab:" + s.Image,
 		// It ends when it is asked to, as an init does.
-		Command: []string{"sh", "-c", "trap exit TERM; while :; do sleep 1; done"},
+		Command: []string{"sh", "-c", "trap exit TERM; sleep 3600 & wait"},
 		Runs:    true,
 		Native:  native.Call{Operation: "GET /1.0"}, NativeChange: "POST /1.0/profiles",
 		Lacks: map[string]string{

@@ -171,6 +171,7 @@ func (d *driver) DestroyContainer(ctx context.Context, in container.DestroyConta
 	if err != nil {
 		return err
 	}
+	d.consoles.Delete(in.Container)
 	_, err = d.act(ctx, http.MethodDelete, path, nil, nil)
 	if !says(err, "is running") {
 		return err
@@ -189,7 +190,7 @@ func (c instance) container() container.Container {
 	out := container.Container{ID: c.Name, Name: c.Name, State: cmp.Or(states[c.StatusCode], container.Unknown), Image: c.Config["volatile.base_image"],
 		Environment: map[string]string{}, Tags: map[string]string{}, RestartPolicy: container.RestartNo, Replicas: 1, CreatedAt: c.CreatedAt.UTC(),
 		Extra: map[string]any{"type": c.Type, "description": c.Description, "architecture": c.Architecture, "project": c.Project, "ephemeral": c.Ephemeral,
-			"profiles": list(c.Profiles), "image_description": c.Config["image.description"], "pool": c.Devices["root"]["pool"]}}
+			"profiles": list(c.Profiles), "image_description": c.Config["image.description"], "pool": c.root()["pool"]}}
 	if c.Location != "none" {
 		out.Extra["location"] = c.Location
 	}

@@ -45,7 +45,6 @@ type creation struct {
 
 	volumes map[string]map[string]string // devices whose pool is the root disk's
 	chosen  map[string]container.Port    // devices whose port outside is the driver's choice
-	pool    map[string]string            // the root device, if it is not the profiles'
 }
 
 // DeployContainer makes a container and starts it. One that does not start is
@@ -149,7 +148,7 @@ func (d *driver) create(ctx context.Context, query url.Values, c creation) error
 // begin adds to a container what was not known before it was there, and starts it.
 func (d *driver) begin(ctx context.Context, path string, c creation, made *[]string) (container.Container, error) {
 	var none container.Container
-	if len(c.volumes) > 0 || c.pool != nil {
+	if len(c.volumes) > 0 {
 		there, err := d.instance(ctx, c.Name)
 		if err != nil {
 			return none, err

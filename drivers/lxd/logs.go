@@ -7,7 +7,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/container"
@@ -18,9 +17,9 @@ import (
 // as it is known here. LXC keeps the last 128 KiB in memory and hands each byte out
 // once: who has read it must remember it.
 type console struct {
-	mu      sync.Mutex
-	started time.Time // which start of the container this is
-	read    time.Time // by the server's clock
+	turn    chan struct{} // holds one value while somebody is at the rest
+	started time.Time     // which start of the container this is
+	read    time.Time     // by the server's clock
 	text    string
 	dropped int  // of text, at its beginning
 	ended   bool // and there is no more
@@ -31,11 +30,12 @@ const remembered = 256 << 10
 
 // console is what is known of a container's console; nothing, if it is new.
 func (d *driver) console(name string) *console {
-	k, _ := d.consoles.LoadOrStore(name, new(console))
+	k, _ := d.consoles.LoadOrStore(name, &console{turn: make(chan struct{}, 1)})
 	return k.(*console)
 }
 
-// more reads what a container has written since it was read last. k is locked.
+// more reads what a container has written since it was read last. It is the
+// caller's turn.
 func (d *driver) more(ctx context.Context, name string, k *console) error {
 	c, err := d.instance(ctx, name)
 	if err != nil {
@@ -108,14 +108,18 @@ func (d *driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 		var rest string // a line that has no end yet
 		at, first, left := 0, true, false
 		err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
-			k.mu.Lock()
+			select {
+			case k.turn <- struct{}{}:
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
 			err := d.more(ctx, in.Container, k)
 			text, dropped, ended := k.text, k.dropped, k.ended
 			if first {
 				started = k.started
 			}
 			again := !started.Equal(k.started)
-			k.mu.Unlock()
+			<-k.turn
 			switch {
 			case op.KindOf(err) == op.NotFound:
 				d.consoles.CompareAndDelete(in.Container, k)

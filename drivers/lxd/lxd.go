@@ -86,9 +86,8 @@ func open(_ context.Context, c configuration) (*driver, error) {
 	d := &driver{remotes: known, project: cmp.Or(c.Project, os.Getenv("LXD_PROJECT"), os.Getenv("INCUS_PROJECT"))}
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
 	if path, ok := strings.CutPrefix(endpoint, "unix:"); ok {
-		path = cmp.Or("/"+strings.TrimLeft(path, "/"), "/")
-		if path == "/" {
-			path = usualSocket()[len("unix://"):]
+		if path = "/" + strings.TrimLeft(path, "/"); path == "/" { // as the command line writes "local"
+			path = strings.TrimPrefix(cmp.Or(socketOfEnvironment(), usualSocket()), "unix://")
 		}
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)

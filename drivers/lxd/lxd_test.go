@@ -234,7 +234,7 @@ func TestServer(t *testing.T) {
 
 		t.Run("ephemeral", func(t *testing.T) {
 			t.Parallel()
-			deploy(t, container.DeployContainer{Name: "brief", Command: []string{"sh", "-c", "trap exit TERM; while :; do sleep 1; done"}, Extra: map[string]any{"ephemeral": true}})
+			deploy(t, container.DeployContainer{Name: "brief", Command: []string{"sh", "-c", "trap exit TERM; sleep 3600 & wait"}, Extra: map[string]any{"ephemeral": true}})
 			do(t, conn, container.StopContainer{Container: "brief", Timeout: new(30)})
 			await(t, "it to be gone", func() bool {
 				_, err := drivers.Call[container.Container](t.Context(), conn, container.GetContainer{Container: "brief"})
@@ -242,6 +242,20 @@ func TestServer(t *testing.T) {
 			})
 			deploy(t, container.DeployContainer{Name: "brief", Command: sleep, Extra: map[string]any{"ephemeral": true}})
 			do(t, conn, container.DestroyContainer{Container: "brief"})
+		})
+
+		t.Run("deaf", func(t *testing.T) {
+			t.Parallel()
+			c := deploy(t, container.DeployContainer{Name: "deaf", Command: sleep}) // as the first process, it heeds no signal but the last
+			do(t, conn, container.RestartContainer{Container: "deaf"})
+			again := call[container.Container](t, conn, container.GetContainer{Container: "deaf"})
+			if again.State != container.Running || again.Extra["last_used_at"] == c.Extra["last_used_at"] {
+				t.Errorf("it was %+v, and is %+v", c, again)
+			}
+			do(t, conn, container.StopContainer{Container: "deaf", Timeout: new(1)})
+			if again := call[container.Container](t, conn, container.GetContainer{Container: "deaf"}); again.State != container.Stopped {
+				t.Errorf("stopped, it is %+v", again)
+			}
 		})
 
 		t.Run("log", func(t *testing.T) {

@@ -39,6 +39,7 @@ type remotes struct {
 // builtIn are the remotes that both command lines, or LXD's, know by themselves. The
 // name "images" is of another server at each: see [driver.source].
 var builtIn = map[string]remote{
+	"local":                {Address: "unix://"},
 	"ubuntu":               {Address: "https://cloud-images.ubuntu.com/releases", Protocol: "simplestreams"},
 	"ubuntu-daily":         {Address: "https://cloud-images.ubuntu.com/daily", Protocol: "simplestreams"},
 	"ubuntu-minimal":       {Address: "https://cloud-images.ubuntu.com/minimal/releases", Protocol: "simplestreams"},
