@@ -33,11 +33,10 @@ type operation struct {
 	Metadata   json.RawMessage `json:"metadata"`
 }
 
-// The codes of operations, and of containers.
+// The codes of operations that have ended.
 const (
 	codeSuccess  = 200
-	codeFailure  = 400
-	codeCanceled = 401
+	codeCanceled = 401 // 400 is failure
 )
 
 // largest is what is taken of an answer; lists of thousands are far smaller.
@@ -211,7 +210,7 @@ func (d *driver) finished(ctx context.Context, a answer) (operation, error) {
 	case codeCanceled:
 		return o, op.Errorf(op.Conflict, "the operation was called off at the server")
 	}
-	return o, refusal(codeFailure, o.Err)
+	return o, refusal(http.StatusInternalServerError, o.Err)
 }
 
 // patient is a context for a request that must be known to have had effect or none:

@@ -169,7 +169,7 @@ func (d *driver) begin(ctx context.Context, path string, c creation, made *[]str
 		}
 	}
 	err := d.StartContainer(ctx, container.StartContainer{Container: c.Name})
-	for try := 0; try < 8 && len(c.chosen) > 0 && says(err, "address already in use"); try++ {
+	for try := 0; try < 8 && len(c.chosen) > 0 && portTaken(err); try++ {
 		for name, p := range c.chosen {
 			c.Devices[name] = proxy(p)
 		}
@@ -177,10 +177,17 @@ func (d *driver) begin(ctx context.Context, path string, c creation, made *[]str
 			err = d.StartContainer(ctx, container.StartContainer{Container: c.Name})
 		}
 	}
+	if portTaken(err) {
+		return none, op.Errorf(op.Conflict, "a port outside of %s seems to be taken: %w", c.Name, err)
+	}
 	if err != nil {
 		return none, err
 	}
 	return d.GetContainer(ctx, container.GetContainer{Container: c.Name})
+}
+
+func portTaken(err error) bool {
+	return says(err, "address already in use") || says(err, noListener)
 }
 
 // root is the device of the root disk.

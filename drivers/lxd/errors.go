@@ -47,6 +47,10 @@ func refusal(status int, message string) *op.Error {
 	return e
 }
 
+// noListener is what the server says of a proxy device that cannot listen, unless it
+// comes to say why: that the address is in use.
+const noListener = "from listener process"
+
 // messages are the kinds of what the server says in words, in the order in which
 // they decide.
 var messages = []struct {
@@ -54,7 +58,7 @@ var messages = []struct {
 	words []string
 }{
 	{op.Unavailable, []string{"connection refused", "no such host", "network is unreachable", "no route to host", "i/o timeout", "tls handshake timeout", "connection reset", "temporary failure in name resolution", "daemon is starting", "unexpected eof"}},
-	{op.Conflict, []string{"address already in use", "instance is not running", "instance is running", "already running", "already stopped", "is busy running", "is currently in use", "is in use", "fingerprint matches existing"}},
+	{op.Conflict, []string{"address already in use", noListener, "instance is not running", "instance is running", "already running", "already stopped", "is busy running", "is currently in use", "is in use", "fingerprint matches existing"}},
 	{op.AlreadyExists, []string{"already exists", "already in use"}},
 	{op.QuotaExceeded, []string{"no space left on device", "reached maximum", "quota exceeded", "limit reached"}},
 	{op.InvalidArgument, []string{"line breaks", "missing source path", "invalid ", "unknown configuration key", "failed to exec"}},
