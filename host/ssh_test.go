@@ -124,7 +124,7 @@ key = ssh.new_key().private_key
 r = s.run(["sh", "-c", "test $# = 1 && grep -c PRIVATE", "sh", key], stdin = key)
 print("got", r.stdout, "by", r.step)
 s.run(["sh", "-c", "exit 5", "sh", key])
-`, says: []string{"got 2\n by sh -c", " sh '[redacted]'\n", "run sh -c 'exit 5' sh '[redacted]': exit status 5"}},
+`, says: []string{"got 2\n by run sh -c", " sh '[redacted]'\n", "run sh -c 'exit 5' sh '[redacted]': exit status 5"}},
 		{name: "a node", policy: granted, script: `
 cloud = compute.driver("machines")
 node = cloud.create_node(name = "web", size = "s", image = "i")
