@@ -59,14 +59,36 @@ func memberOf(balancer string, i item[member]) lb.Member {
 	return out
 }
 
-// BalancerListMembers is one request a page and those that find the pool.
+// members is the path of a balancer's members; empty if it has no pool for them.
+func (d *balancerDriver) members(ctx context.Context, balancer string) (string, error) {
+	b, err := d.loadBalancer(ctx, balancer)
+	if err != nil {
+		return "", err
+	}
+	var id string
+	switch pools := b.v.Pools; len(pools) {
+	case 0:
+		return "", nil
+	case 1:
+		id = pools[0].ID
+	default: // one of them is the first listener's
+		w, err := d.whole(ctx, balancer)
+		if err != nil {
+			return "", err
+		}
+		id = w.pool.ID
+	}
+	return path("lbaas", "pools", id, "members"), nil
+}
+
+// BalancerListMembers is one request a page and one that finds the pool.
 func (d *balancerDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMembers) iter.Seq2[lb.Member, error] {
 	return op.Pages(ctx, func(ctx context.Context, cursor string) ([]lb.Member, string, error) {
-		w, err := d.whole(ctx, in.Balancer)
-		if err != nil || w.pool.ID == "" {
+		where, err := d.members(ctx, in.Balancer)
+		if err != nil || where == "" {
 			return nil, "", err
 		}
-		found, next, err := page[item[member]](ctx, d.session, octavia, path("lbaas", "pools", w.pool.ID, "members"), nil, cursor, "members")
+		found, next, err := page[item[member]](ctx, d.session, octavia, where, nil, cursor, "members")
 		members := make([]lb.Member, len(found))
 		for i, m := range found {
 			members[i] = memberOf(in.Balancer, m)
@@ -77,14 +99,14 @@ func (d *balancerDriver) BalancerListMembers(ctx context.Context, in lb.Balancer
 
 // member finds a member and the path that it is at.
 func (d *balancerDriver) member(ctx context.Context, balancer, id string) (item[member], string, error) {
-	w, err := d.whole(ctx, balancer)
+	where, err := d.members(ctx, balancer)
+	if err == nil && where == "" {
+		err = op.Errorf(op.NotFound, "the balancer %s has no members", balancer)
+	}
 	if err != nil {
 		return item[member]{}, "", err
 	}
-	if w.pool.ID == "" {
-		return item[member]{}, "", op.Errorf(op.NotFound, "the balancer %s has no members", balancer)
-	}
-	where := path("lbaas", "pools", w.pool.ID, "members", id)
+	where += "/" + path(id)
 	m, err := fetch[item[member]](ctx, d.session, octavia, http.MethodGet, where, nil, "member")
 	return m, where, err
 }
