@@ -88,11 +88,6 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if err != nil {
 		return storage.Object{}, err
 	}
-	if in.IfAbsent {
-		if err := d.absent(ctx, in.Bucket, in.Name); err != nil {
-			return storage.Object{}, err
-		}
-	}
 	var o storage.Object
 	if int64(len(first)) < u.size(0) {
 		o, err = u.single(ctx, bytes.NewReader(first))
@@ -130,8 +125,8 @@ func (u *upload) conflict(err error) error {
 }
 
 // absent looks whether there is no such object yet, for services that do not.
-func (d *s3Driver) absent(ctx context.Context, bucket, name string) error {
-	if !d.checkAbsent {
+func (d *s3Driver) absent(ctx context.Context, ifAbsent bool, bucket, name string) error {
+	if !ifAbsent || !d.checkAbsent {
 		return nil
 	}
 	_, err := d.head(ctx, bucket, name)
@@ -170,6 +165,9 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 }
 
 func (u *upload) single(ctx context.Context, body io.ReadSeeker) (storage.Object, error) {
+	if err := u.absent(ctx, u.in.IfAbsent, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	var out *s3.PutObjectOutput
 	err := resend(ctx, !u.in.IfAbsent, body, func() (err error) {
 		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: body, ContentLength: &u.read,
@@ -218,6 +216,9 @@ func (u *upload) object(h *s3.HeadObjectOutput, metadata middleware.Metadata) (s
 // multipart sends the body in parts, which are nothing until they are
 // completed, and deletes them if they never will be.
 func (u *upload) multipart(ctx context.Context, first []byte, sum uint32) (_ storage.Object, err error) {
+	if err := u.absent(ctx, u.in.IfAbsent, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	id, err := u.createUpload(ctx, u.in.Bucket, u.in.Name, properties{u.in.ContentType, u.in.StorageClass, u.metadata, u.extra})
 	if err != nil {
 		return storage.Object{}, err

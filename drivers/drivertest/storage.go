@@ -645,9 +645,15 @@ func (p putter) ifAbsent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range []string{"second", string(p.large)} {
-			wantKind(t, p.settled(func() error {
-				return p.put(t.Context(), storage.PutObject{Name: "once", Body: &noise{Reader: strings.NewReader(b)}, IfAbsent: true})
-			}), op.AlreadyExists)
+			for _, streamed := range []bool{true, false} {
+				wantKind(t, p.settled(func() error {
+					in := storage.PutObject{Name: "once", Body: strings.NewReader(b), Size: size(len(b)), IfAbsent: true}
+					if streamed {
+						in.Body, in.Size = &noise{Reader: in.Body}, nil
+					}
+					return p.put(t.Context(), in)
+				}), op.AlreadyExists)
+			}
 		}
 		p.holds(t, p.bucket, "once", "first")
 	})
