@@ -81,8 +81,13 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {
 		return storage.Object{}, err
 	}
-	if o, done, err := u.twice(ctx); done {
-		return o, err
+	if body, ok, err := in.Twice(ctx); ok {
+		if err != nil {
+			return storage.Object{}, err
+		}
+		u.read, u.crc = body.Size, body.CRC32C
+		o, err := u.single(ctx, body)
+		return o, u.conflict(err)
 	}
 	first, sum, err := u.part(0, nil)
 	if err != nil {
@@ -95,25 +100,6 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 		o, err = u.multipart(ctx, first, sum)
 	}
 	return o, u.conflict(err)
-}
-
-// atOnce is how long a body may be that is sent in one request without being held
-// in memory.
-const atOnce = 64 << 20
-
-// twice sends a body at once that can be read twice, for its checksum and to be
-// sent: none of it is held in memory. It reports whether this is one.
-func (u *upload) twice(ctx context.Context) (o storage.Object, done bool, err error) {
-	if _, ok := u.in.Body.(io.ReadSeeker); !ok || u.in.Size == nil || *u.in.Size > atOnce {
-		return o, false, nil
-	}
-	body, err := storage.SumBody(ctx, u.in.Body, u.in.Size, atOnce)
-	if err != nil {
-		return o, true, err
-	}
-	u.read, u.crc = body.Size, body.CRC32C
-	o, err = u.single(ctx, body)
-	return o, true, u.conflict(err)
 }
 
 // conflict is an error in the words of who wanted no object to be there.
