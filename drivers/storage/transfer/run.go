@@ -73,6 +73,7 @@ const (
 type task struct {
 	kind     kind
 	entry    Entry // at from
+	unseen   bool  // entry is to be looked up
 	there    Entry // at to, where it is to be compared
 	from, to Location
 	names    []string // to be removed at from
@@ -124,8 +125,13 @@ func (r *run) do(t task) {
 		return
 	}
 	start := time.Now()
-	res := Result{Action: actionOf(t), Size: t.entry.Size, DryRun: r.job.DryRun}
 	err := t.entry.err
+	if t.unseen {
+		if t.entry, err = t.from.stat(r.ctx); err == nil {
+			r.meter.total.Add(t.entry.Size)
+		}
+	}
+	res := Result{Action: actionOf(t), Size: t.entry.Size, DryRun: r.job.DryRun}
 	if err == nil && t.kind == doCompare {
 		var same bool
 		if same, err = r.sameSum(t); err == nil && same {
