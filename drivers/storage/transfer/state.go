@@ -55,10 +55,13 @@ func (r *run) takeUpload(to Location, o storage.Object, src source) (*upload, er
 		}
 	}
 	in := r.object(to, o)
-	err := r.request(r.ctx, func(ctx context.Context) (err error) {
-		u.Upload, err = drivers.Call[storage.Upload](ctx, to.conn, storage.CreateMultipartUpload{Bucket: in.Bucket, Name: in.Name, Size: in.Size,
-			ContentType: in.ContentType, Metadata: in.Metadata, StorageClass: in.StorageClass})
-		return err
+	// Begun anew after an answer that was lost, there is one more that has no parts.
+	err := r.again(r.ctx, func(ctx context.Context) (bool, error) {
+		return false, r.request(ctx, func(ctx context.Context) (err error) {
+			u.Upload, err = drivers.Call[storage.Upload](ctx, to.conn, storage.CreateMultipartUpload{Bucket: in.Bucket, Name: in.Name, Size: in.Size,
+				ContentType: in.ContentType, Metadata: in.Metadata, StorageClass: in.StorageClass})
+			return err
+		})
 	})
 	if err == nil {
 		u.partSize, err = r.fit(o.Size, src.longest(), u.Upload)
