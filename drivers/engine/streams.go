@@ -24,8 +24,9 @@ import (
 // GetContainerLogs yields lines as they come.
 func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) {
-		if in.Tail < 0 {
-			yield(container.LogLine{}, op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", in.Tail))
+		tail, err := in.Last()
+		if err != nil {
+			yield(container.LogLine{}, err)
 			return
 		}
 		c, err := d.inspect(ctx, in.Container)
@@ -34,8 +35,8 @@ func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 			return
 		}
 		options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: in.Follow}
-		if in.Tail > 0 {
-			options.Tail = strconv.Itoa(in.Tail)
+		if tail >= 0 {
+			options.Tail = strconv.Itoa(tail)
 		}
 		// A consumer that stops ends the request.
 		ctx, cancel := context.WithCancel(ctx)
