@@ -155,10 +155,9 @@ func TestInterrupt(t *testing.T) {
 		o.Limits.Steps = 0
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
-		start := time.Now()
 		_, _, err := builtins.Exec(ctx, o)
-		if took := time.Since(start); took > 5*time.Second || op.KindOf(err) != op.Canceled || out.Len() > 0 {
-			t.Errorf("%s: after %v: %v %q", src, took, err, out.String())
+		if op.KindOf(err) != op.Canceled || out.Len() > 0 {
+			t.Errorf("%s: %v %q", src, err, out.String())
 		}
 	}
 }

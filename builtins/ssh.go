@@ -211,10 +211,12 @@ func (s *session) run(t *starlark.Thread, b *starlark.Builtin, args starlark.Tup
 	case nil, starlark.NoneType:
 	case starlark.String:
 		line.Stdin = strings.NewReader(string(v))
+	case secret:
+		line.Stdin = strings.NewReader(v.Reveal())
 	case io.Reader:
 		line.Stdin = v
 	default:
-		return nil, op.Errorf(op.InvalidArgument, "%s: stdin: want a string or a stream, not %s", b.Name(), v.Type())
+		return nil, op.Errorf(op.InvalidArgument, "%s: stdin: want a string, a secret or a stream, not %s", b.Name(), v.Type())
 	}
 	session := s.Quiet()
 	if show {
@@ -332,11 +334,11 @@ func (c *command) read(builtin string) (deploy.Command, error) {
 	case starlark.String:
 		d.Line = string(v)
 	case starlark.Iterable:
-		words, err := texts(v)
+		words, shown, err := texts(v)
 		if err != nil {
 			return d, op.Errorf(op.InvalidArgument, "%s: %w", builtin, err)
 		}
-		d.Line = deploy.Quote(words...)
+		d.Line, d.Shown = deploy.Quote(words...), deploy.Quote(shown...)
 	default:
 		return d, op.Errorf(op.InvalidArgument, "%s: want a string or a list of words, not %s", builtin, v.Type())
 	}
@@ -359,17 +361,21 @@ func (c *command) read(builtin string) (deploy.Command, error) {
 	return d, nil
 }
 
-// texts are words: strings, numbers, and secrets, which a command may need.
-func texts(v starlark.Iterable) ([]string, error) {
-	var words []string
+// texts are words: strings, numbers, and secrets, which a command may need; and
+// what is shown of them.
+func texts(v starlark.Iterable) (words, shown []string, err error) {
 	for e := range starlark.Elements(v) {
 		w, err := word(e)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		words = append(words, w)
+		if s, ok := e.(secret); ok {
+			w = s.String()
+		}
+		shown = append(shown, w)
 	}
-	return words, nil
+	return words, shown, nil
 }
 
 func word(v starlark.Value) (string, error) {
@@ -379,7 +385,7 @@ func word(v starlark.Value) (string, error) {
 	case starlark.Int, starlark.Float:
 		return v.String(), nil
 	case secret:
-		return op.Secret(v).Reveal(), nil
+		return v.Reveal(), nil
 	}
 	return "", fmt.Errorf("want strings, numbers or secrets, not %s", v.Type())
 }
@@ -410,7 +416,7 @@ func sshScript(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwa
 	}
 	s := deploy.Script{Text: line.Line, Name: name, Env: line.Env, Sudo: line.Sudo, Timeout: line.Timeout, Creates: creates}
 	if words != nil {
-		if s.Args, err = texts(words); err != nil {
+		if s.Args, _, err = texts(words); err != nil {
 			return nil, op.Errorf(op.InvalidArgument, "%s: args: %w", b.Name(), err)
 		}
 	}

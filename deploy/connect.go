@@ -50,10 +50,15 @@ type Line struct {
 
 // A Session is a connection to a machine. It may be used by several goroutines.
 type Session struct {
-	name   string
-	user   string
-	client *ssh.Client
+	*link
 	output func(Line)
+}
+
+// A link is what a session has in common with its quiet one.
+type link struct {
+	name     string
+	client   *ssh.Client
+	courtesy time.Duration // for an answer that nobody waits for any more
 
 	mu   sync.Mutex
 	sftp *sftp.Client
@@ -63,6 +68,7 @@ const (
 	handshake  = 20 * time.Second // for one attempt to come in
 	firstPause = 250 * time.Millisecond
 	maxPause   = 3 * time.Second
+	courtesy   = 15 * time.Second // see link
 )
 
 // Connect connects, and waits as long as the target may take.
@@ -93,7 +99,7 @@ func Connect(ctx context.Context, t Target) (*Session, error) {
 		}
 		client, err := attempt(ctx, addr, t.User, methods, checks)
 		if err == nil {
-			return &Session{name: t.Name, user: t.User, client: client, output: t.Output}, nil
+			return &Session{&link{name: t.Name, client: client, courtesy: courtesy}, t.Output}, nil
 		}
 		e := told(ctx, addr, t.User, err)
 		if e.Kind == op.Unavailable && isAuthentication(err) {
@@ -226,33 +232,55 @@ func (s *Session) Name() string { return s.name }
 
 // Close ends the connection, and with it what still runs.
 func (s *Session) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	// A connection that was lost is closed already.
 	gone := func(err error) bool { return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) }
 	var errs []error
+	// It goes first: SFTP's own end would wait for the machine.
+	if err := s.client.Close(); err != nil && !gone(err) {
+		errs = append(errs, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.sftp != nil {
 		if err := s.sftp.Close(); err != nil && !gone(err) {
 			errs = append(errs, err)
 		}
 		s.sftp = nil
 	}
-	if err := s.client.Close(); err != nil && !gone(err) {
-		errs = append(errs, err)
-	}
 	return errors.Join(errs...)
 }
 
-// files is the connection's SFTP, begun when it is first needed.
-func (s *Session) files() (*sftp.Client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sftp == nil {
-		c, err := sftp.NewClient(s.client, sftp.UseConcurrentWrites(true))
-		if err != nil {
-			return nil, op.Errorf(op.Unavailable, "%s: SFTP: %w", s.name, err)
+// Quiet returns the session without anybody who listens to what its commands
+// write. It is not to be closed.
+func (s *Session) Quiet() *Session { return &Session{link: s.link} }
+
+// heed makes what is asked of the machine end with its context: SSH and SFTP wait
+// for an answer for as long as there is a connection, so the connection goes when
+// none has come for a while. It is over when the function that it returns is called.
+func (l *link) heed(ctx context.Context) (over func()) {
+	answered := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		late := time.NewTimer(l.courtesy)
+		defer late.Stop()
+		select {
+		case <-answered:
+		case <-late.C:
+			l.client.Close()
 		}
-		s.sftp = c
+	})
+	return func() { stop(); close(answered) }
+}
+
+// files is the connection's SFTP, begun when it is first needed.
+func (l *link) files(ctx context.Context) (*sftp.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sftp == nil {
+		c, err := sftp.NewClient(l.client, sftp.UseConcurrentWrites(true))
+		if err != nil {
+			return nil, l.lost(ctx, fmt.Errorf("SFTP: %w", err))
+		}
+		l.sftp = c
 	}
-	return s.sftp, nil
+	return l.sftp, nil
 }

@@ -31,6 +31,7 @@ type wire struct {
 	accepted atomic.Int64
 	refuse   atomic.Bool  // hang up at once
 	left     atomic.Int64 // bytes of the client until it breaks; negative is for ever
+	stalled  atomic.Bool  // take what the client says, and pass nothing on
 	onAccept atomic.Pointer[func(n int64)]
 }
 
@@ -79,6 +80,9 @@ func newWire(t *testing.T, server lab.SSH) *wire {
 					if w.left.Load() >= 0 && w.left.Add(int64(-n)) < 0 {
 						w.left.Store(0)
 						return
+					}
+					if w.stalled.Load() {
+						continue
 					}
 					if _, err := far.Write(b[:n]); err != nil {
 						return
@@ -181,6 +185,15 @@ func TestRecorded(t *testing.T) {
 	if op.KindOf(err) != op.PermissionDenied || !strings.Contains(err.Error(), other.Fingerprint) || !strings.Contains(err.Error(), file) {
 		t.Errorf("a machine that has changed: %v", err)
 	}
+	revoked := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(revoked, []byte("@revoked * "+server.HostKeys[0]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stolen := target
+	stolen.HostKeys = HostKeys{File: revoked, Alias: "prod/i-3"}
+	if _, err = Connect(t.Context(), stolen); op.KindOf(err) != op.PermissionDenied || !strings.Contains(err.Error(), "revokes") {
+		t.Errorf("a machine with a key that is revoked: %v", err)
+	}
 	target.HostKeys.Alias = "prod/i-2" // the file's last line has no end
 	connect(t, target)
 	if data, err = os.ReadFile(file); err != nil || !strings.Contains(string(data), "\nprod/i-2 ssh-") {
@@ -264,6 +277,34 @@ func TestCutOff(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(server.Dir, ".*"+part)); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestStalled: a machine that says nothing more holds nobody, whatever it was
+// asked for.
+func TestStalled(t *testing.T) {
+	server, target := machine(t)
+	w := newWire(t, server)
+	target.Port = w.port
+	name := filepath.Join(server.Dir, "x")
+	for what, ask := range map[string]func(context.Context, *Session) error{
+		"a command": func(ctx context.Context, s *Session) error { _, err := s.Run(ctx, Command{Line: "true"}); return err },
+		"a file": func(ctx context.Context, s *Session) error {
+			return s.put(ctx, File{Path: name, Content: []byte("x")}, "")
+		},
+		"a file's content": func(ctx context.Context, s *Session) error { _, err := s.Download(ctx, name, io.Discard); return err },
+	} {
+		t.Run(what, func(t *testing.T) {
+			w.stalled.Store(false)
+			s := connect(t, target)
+			s.courtesy = 20 * time.Millisecond
+			w.stalled.Store(true)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := ask(ctx, s); op.KindOf(err) != op.Canceled {
+				t.Errorf("it ended with %v", err)
+			}
+		})
 	}
 }
 

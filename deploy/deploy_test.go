@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -92,7 +93,7 @@ func TestRun(t *testing.T) {
 
 // TestRunEnds: a command ends with its context, and the session goes on.
 func TestRunEnds(t *testing.T) {
-	_, target := machine(t)
+	server, target := machine(t)
 	started := make(chan struct{})
 	target.Output = func(l Line) {
 		if l.Text == "started" {
@@ -105,8 +106,15 @@ func TestRunEnds(t *testing.T) {
 	if _, err := s.Run(ctx, Command{Line: "echo started; exec sleep 600"}); op.KindOf(err) != op.Canceled {
 		t.Errorf("canceled: %v", err)
 	}
-	if _, err := s.Run(t.Context(), Command{Line: "exec sleep 600", Timeout: 50 * time.Millisecond}); op.KindOf(err) != op.Timeout {
-		t.Errorf("too slow: %v", err)
+	// However early it is given up, it does not run on there.
+	pid := filepath.Join(server.Dir, "pid")
+	for _, limit := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
+		if _, err := s.Run(t.Context(), Command{Line: "echo $$ > " + pid + "; exec sleep 600", Timeout: limit}); op.KindOf(err) != op.Timeout {
+			t.Errorf("too slow: %v", err)
+		}
+		if r, err := s.Run(t.Context(), Command{Line: "! kill -0 $(cat " + pid + ")"}); err != nil || r.Status != 0 {
+			t.Errorf("given up after %v, it runs on: %+v, %v", limit, r, err)
+		}
 	}
 	if r, err := s.Run(t.Context(), Command{Line: "echo alive"}); err != nil || r.Stdout != "alive\n" {
 		t.Errorf("afterwards: %+v, %v", r, err)
@@ -128,7 +136,8 @@ func TestDeploy(t *testing.T) {
 		File{Path: root + "/conf/it's \"x\" ü.conf", Content: []byte("a = 1\n"), Mode: 0o640},
 		File{Path: root + "/big", Content: big},
 		File{Path: root + "/empty"},
-		Dir{Source: fstest.MapFS{"index.html": {Data: []byte("hello\n")}, "bin/run": {Data: []byte("#!/bin/sh\n"), Mode: 0o755}, "deep/er/x": {}}, Path: root + "/www"},
+		Dir{Source: fstest.MapFS{"index.html": {Data: []byte("hello\n")}, "bin/run": {Data: []byte("#!/bin/sh\n"), Mode: 0o755}, "deep/er/x": {}, "it's\nempty": {Mode: fs.ModeDir},
+			"link": {Data: []byte("index.html"), Mode: fs.ModeSymlink}}, Path: root + "/www"},
 		Script{Name: "install", Text: "#!/bin/sh -e\necho \"$1|$2|$WHO\" > \"$3\"\n", Args: []string{"a b", "it's", root + "/made"}, Env: map[string]string{"WHO": "me & you"}, Creates: root + "/made"},
 		Run{Command: Command{Line: "touch " + Quote(root+"/ran")}, Creates: root + "/ran"},
 		CloudInit{},
@@ -150,7 +159,7 @@ func TestDeploy(t *testing.T) {
 		mode fs.FileMode
 	}{
 		"conf/it's \"x\" ü.conf": {"a = 1\n", 0o640}, "big": {string(big), 0o644}, "empty": {"", 0o644},
-		"www/index.html": {"hello\n", 0o644}, "www/bin/run": {"#!/bin/sh\n", 0o755}, "www/deep/er/x": {"", 0o644},
+		"www/index.html": {"hello\n", 0o644}, "www/bin/run": {"#!/bin/sh\n", 0o755}, "www/deep/er/x": {"", 0o644}, "www/link": {"hello\n", 0o644},
 		"made": {"a b|it's|me & you\n", 0o644},
 	} {
 		data, err := os.ReadFile(filepath.Join(root, name))
@@ -161,6 +170,9 @@ func TestDeploy(t *testing.T) {
 		if info, _ := os.Stat(filepath.Join(root, name)); name != "made" && info.Mode().Perm() != want.mode {
 			t.Errorf("%s has the mode %v", name, info.Mode())
 		}
+	}
+	if info, err := os.Stat(root + "/www/it's\nempty"); err != nil || !info.IsDir() {
+		t.Errorf("an empty folder: %v", err)
 	}
 	if left, _ := filepath.Glob(root + "/*/.*" + part); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
@@ -227,16 +239,60 @@ func TestDeployFails(t *testing.T) {
 		{File{Path: "/proc/nothing/x"}, op.NotFound, "file /proc/nothing/x"},
 		{File{Path: server.Dir + "/x", Source: fstest.MapFS{}, Name: "none"}, op.NotFound, "none"},
 		{File{Path: server.Dir + "/x", Owner: "nobody-at-all"}, op.Conflict, "nobody-at-all"},
+		{File{Path: server.Dir, Content: []byte("x")}, op.Conflict, server.Dir + " is a folder"},
+		{Dir{Path: server.Dir + "/x", Source: os.DirFS(server.Dir + "/none")}, op.NotFound, "no such file"},
+		{Dir{Path: server.Dir + "/x", Source: fstest.MapFS{"pipe": {Mode: fs.ModeNamedPipe}}}, op.InvalidArgument, "pipe is neither a file nor a folder"},
+		{Run{Command: Command{Line: "exit 1 # hunter2", Shown: "exit 1"}}, op.Conflict, "step 2 of 3, run exit 1: exit status 1"},
 		{Key{"nonsense"}, op.InvalidArgument, "no public key"},
 	} {
 		results, err := s.Deploy(t.Context(), Run{Command: Command{Line: "true"}}, c.step, Run{Command: Command{Line: "touch " + Quote(server.Dir+"/never")}})
 		if op.KindOf(err) != c.kind || err == nil || !strings.Contains(err.Error(), c.says) || len(results) != 2 {
 			t.Errorf("%s: %v, after %d steps", c.step, err, len(results))
 		}
+		if strings.Contains(fmt.Sprint(results, err), "hunter2") {
+			t.Errorf("what nobody is to see: %v, %+v", err, results)
+		}
 	}
 	for _, name := range []string{"never", "x"} {
 		if _, err := os.Stat(filepath.Join(server.Dir, name)); err == nil {
 			t.Errorf("%s is there", name)
 		}
+	}
+}
+
+// TestQuiet: a session and its quiet one have one SFTP between them, as a server
+// allows a connection few things at once.
+func TestQuiet(t *testing.T) {
+	server, target := machine(t)
+	s := connect(t, target)
+	for i := range 12 {
+		if _, err := s.Quiet().Deploy(t.Context(), File{Path: filepath.Join(server.Dir, fmt.Sprint("quiet-", i))}); err != nil {
+			t.Fatalf("the %d. time: %v", i+1, err)
+		}
+	}
+}
+
+// TestKeyThatIsOff: a key in a comment lets nobody in.
+func TestKeyThatIsOff(t *testing.T) {
+	server, target := machine(t)
+	s := connect(t, target)
+	_, other, err := sshkey.New("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := filepath.Join(server.Dir, "home", ".ssh", "authorized_keys")
+	if err := os.Mkdir(filepath.Dir(keys), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keys, []byte(" # "+other.Line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if r, err := s.Deploy(t.Context(), Key{other.Line}); err != nil || r[0].Changed != want {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if data, err := os.ReadFile(keys); err != nil || string(data) != " # "+other.Line+"\n"+other.Line+"\n" {
+		t.Errorf("there is %q, %v", data, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pkg/sftp"
@@ -50,45 +51,89 @@ func (f File) apply(ctx context.Context, s *Session) (Result, error) {
 	if f.Path == "" || strings.HasSuffix(f.Path, "/") {
 		return Result{}, op.Errorf(op.InvalidArgument, "path: %q is no file", f.Path)
 	}
+	return s.place(ctx, []File{f}, f.Sudo)
+}
+
+// place sees to it that files are there as they are to be.
+func (s *Session) place(ctx context.Context, files []File, sudo bool) (Result, error) {
+	paths := make([]string, len(files))
+	sums := make([]string, len(files))
+	for i, f := range files {
+		var err error
+		if sums[i], err = f.sum(); err != nil {
+			return Result{}, err
+		}
+		paths[i] = f.Path
+	}
+	there, err := s.there(ctx, paths, sudo)
+	if err != nil {
+		return Result{}, err
+	}
+	changed := false
+	for i, f := range files {
+		switch {
+		case there[i] == folder:
+			return Result{Changed: changed}, op.Errorf(op.Conflict, "%s is a folder", f.Path)
+		case !f.is(there[i], sums[i]):
+			if err := s.put(ctx, f, sums[i]); err != nil {
+				return Result{Changed: changed}, err
+			}
+			changed = true
+		}
+	}
+	return Result{Changed: changed}, nil
+}
+
+// sum is the digest of what the file is to hold.
+func (f File) sum() (string, error) {
 	content, err := f.open()
 	if err != nil {
-		return Result{}, op.Errorf(op.NotFound, "%w", err)
+		return "", op.Errorf(op.NotFound, "%w", err)
 	}
 	digest := sha256.New()
-	size, err := io.Copy(digest, content)
+	_, err = io.Copy(digest, content)
 	if err = errors.Join(err, content.Close()); err != nil {
-		return Result{}, op.Errorf(op.Internal, "%s: %w", f.Name, err)
+		return "", op.Errorf(op.Internal, "%s: %w", f.Name, err)
 	}
-	want := hex.EncodeToString(digest.Sum(nil))
-	same, err := s.has(ctx, f, want)
-	if err != nil || same {
-		return Result{}, err
-	}
-	if err := s.put(ctx, f, want, size); err != nil {
-		return Result{}, err
-	}
-	return Result{Changed: true}, nil
+	return hex.EncodeToString(digest.Sum(nil)), nil
 }
 
-// has reports whether a file is there as it is to be.
-func (s *Session) has(ctx context.Context, f File, want string) (bool, error) {
-	quoted := Quote(plain(f.Path))
-	line := "sha256sum < " + quoted + " && stat -c '%a %U:%G' " + quoted
-	r, err := s.Quiet().Run(ctx, Command{Line: line, Sudo: f.Sudo})
-	if err != nil || r.Status != 0 {
-		return false, err
+// folder is what there says of one.
+const folder = "folder"
+
+// there tells what is at paths: "folder"; of a file its digest, mode and owner; or
+// nothing that is known. One command does for many of them.
+func (s *Session) there(ctx context.Context, paths []string, sudo bool) ([]string, error) {
+	const line = `xargs -0 sh -c 'for f; do if [ -d "$f" ]; then echo ` + folder + `; else echo "$(sha256sum <"$f" | cut -d " " -f 1) $(stat -c "%a %U:%G" "$f")"; fi; done 2>/dev/null' sh`
+	const most = 4000 // whose answers are less than what is kept of a command's output
+	var all []string
+	for some := range slices.Chunk(paths, most) {
+		var list strings.Builder
+		for _, p := range some {
+			list.WriteString(plain(p) + "\x00")
+		}
+		r, err := s.Quiet().Run(ctx, Command{Line: line, Sudo: sudo, Stdin: strings.NewReader(list.String())})
+		if err == nil && r.Status != 0 {
+			err = failure(r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines := strings.Split(strings.TrimSuffix(r.Stdout, "\n"), "\n")
+		if len(lines) != len(some) {
+			return nil, op.Errorf(op.Internal, "%s: of %d files, it tells of %d", s.name, len(some), len(lines))
+		}
+		all = append(all, lines...)
 	}
-	sum, rest, _ := strings.Cut(strings.TrimSpace(r.Stdout), "\n")
-	sum, _, _ = strings.Cut(sum, " ")
-	mode, owner, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	return all, nil
+}
+
+// is reports whether what is there is the file as it is to be.
+func (f File) is(there, sum string) bool {
+	has, rest, _ := strings.Cut(there, " ")
+	mode, owner, _ := strings.Cut(rest, " ")
 	user, _, _ := strings.Cut(owner, ":")
-	return sum == want && mode == fmt.Sprintf("%o", f.mode()) && (f.Owner == "" || f.Owner == owner || f.Owner == user), nil
-}
-
-// Quiet returns the session without anybody who listens to what its commands
-// write. It is not to be closed.
-func (s *Session) Quiet() *Session {
-	return &Session{name: s.name, user: s.user, client: s.client}
+	return has == sum && mode == fmt.Sprintf("%o", f.mode()) && (f.Owner == "" || f.Owner == owner || f.Owner == user)
 }
 
 // plain is a path that a command does not take for an option.
@@ -104,8 +149,9 @@ const part = ".cloudlark-part"
 // put sends a file under another name beside its own, looks whether it has
 // arrived as it was, and gives it its name. What an earlier attempt left is
 // written over.
-func (s *Session) put(ctx context.Context, f File, sum string, size int64) error {
-	files, err := s.files()
+func (s *Session) put(ctx context.Context, f File, sum string) error {
+	defer s.heed(ctx)()
+	files, err := s.files(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,8 +183,10 @@ func (s *Session) put(ctx context.Context, f File, sum string, size int64) error
 	finish += " && mv -f " + final + " " + Quote(plain(f.Path))
 	r, err := s.Quiet().Run(ctx, Command{Line: finish, Sudo: f.Sudo})
 	if err == nil && r.Status != 0 {
-		_ = files.Remove(temporary)
 		err = failure(r)
+	}
+	if err != nil {
+		_ = files.Remove(temporary)
 	}
 	return err
 }
@@ -197,9 +245,10 @@ func (s *Session) refused(ctx context.Context, name string, err error) error {
 	return op.Errorf(kind, "%s: %w", name, err)
 }
 
-// A Dir is a folder that is to be there with all that Source has.
+// A Dir is a folder that is to be there with all that Source has. What else is
+// there stays.
 type Dir struct {
-	Source fs.FS  // what it is to hold; files' permissions to be executed are kept
+	Source fs.FS  // what it is to hold; files' permissions to be executed are kept, and links are what they lead to
 	Path   string // on the machine
 	Owner  string // as a File's
 	Sudo   bool   // as a File's
@@ -208,32 +257,75 @@ type Dir struct {
 func (d Dir) String() string { return "dir " + d.Path }
 
 func (d Dir) apply(ctx context.Context, s *Session) (Result, error) {
-	changed := false
-	err := fs.WalkDir(d.Source, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		info, err := e.Info()
+	var files []File
+	var folders []string
+	err := fs.WalkDir(d.Source, ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		mode := fs.FileMode(0o644)
-		if info.Mode()&0o111 != 0 {
-			mode = 0o755
-		}
-		r, err := File{Path: path.Join(d.Path, name), Source: d.Source, Name: name, Mode: mode, Owner: d.Owner, Sudo: d.Sudo}.apply(ctx, s)
+		info, err := fs.Stat(d.Source, name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return err
 		}
-		changed = changed || r.Changed
+		f := File{Path: path.Join(d.Path, name), Source: d.Source, Name: name, Owner: d.Owner, Sudo: d.Sudo}
+		switch mode := info.Mode(); {
+		case mode.IsDir():
+			folders = append(folders, f.Path)
+		case !mode.IsRegular():
+			return op.Errorf(op.InvalidArgument, "%s is neither a file nor a folder", name)
+		case mode&0o111 != 0:
+			f.Mode = 0o755
+			fallthrough
+		default:
+			files = append(files, f)
+		}
 		return nil
 	})
-	return Result{Changed: changed}, err
+	if err != nil {
+		if _, ours := errors.AsType[*op.Error](err); !ours {
+			err = op.Errorf(op.NotFound, "%w", err)
+		}
+		return Result{}, err
+	}
+	made, err := s.mkdir(ctx, folders, d.Owner, d.Sudo)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := s.place(ctx, files, d.Sudo)
+	r.Changed = r.Changed || made
+	return r, err
+}
+
+// mkdir makes those folders that are missing.
+func (s *Session) mkdir(ctx context.Context, folders []string, owner string, sudo bool) (bool, error) {
+	there, err := s.there(ctx, folders, sudo)
+	if err != nil {
+		return false, err
+	}
+	var missing []string
+	for i, f := range folders {
+		if there[i] != folder {
+			missing = append(missing, plain(f))
+		}
+	}
+	if len(missing) == 0 {
+		return false, nil
+	}
+	line := "xargs -0 mkdir -p"
+	if owner != "" {
+		line = "xargs -0 " + Quote("sh", "-c", `mkdir -p "$@" && chown `+Quote(owner)+` "$@"`, "sh")
+	}
+	r, err := s.Quiet().Run(ctx, Command{Line: line, Sudo: sudo, Stdin: strings.NewReader(strings.Join(missing, "\x00"))})
+	if err == nil && r.Status != 0 {
+		err = failure(r)
+	}
+	return true, err
 }
 
 // Download reads a file of the machine into w.
 func (s *Session) Download(ctx context.Context, name string, w io.Writer) (int64, error) {
-	files, err := s.files()
+	defer s.heed(ctx)()
+	files, err := s.files(ctx)
 	if err != nil {
 		return 0, err
 	}

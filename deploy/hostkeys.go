@@ -124,7 +124,12 @@ func (h HostKeys) recorded(addr string) ([]check, error) {
 	if h.Alias != "" {
 		name = h.Alias
 	}
-	known, err := h.read(name)
+	// The package tells what it knows when it is shown a key that cannot be right.
+	nobody, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
+	if err != nil {
+		return nil, err
+	}
+	known, _, err := h.look(name, nobody)
 	if err != nil {
 		return nil, err
 	}
@@ -135,18 +140,16 @@ func (h HostKeys) recorded(addr string) ([]check, error) {
 	callback := func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		recording.Lock()
 		defer recording.Unlock()
-		known, err := h.read(name) // it may be known by now
-		if err != nil {
+		known, right, err := h.look(name, key) // it may be known by now
+		switch {
+		case err != nil || right:
 			return err
-		}
-		if len(known) == 0 {
+		case len(known) == 0:
 			return h.record(name, key)
 		}
 		var prints []string
 		for _, k := range known {
-			if prints = append(prints, ssh.FingerprintSHA256(k)); prints[len(prints)-1] == ssh.FingerprintSHA256(key) {
-				return nil
-			}
+			prints = append(prints, ssh.FingerprintSHA256(k))
 		}
 		return mismatch(addr, key, fmt.Sprintf("%s has %s for %q; if the machine was made anew, remove that line", h.File, strings.Join(prints, ", "), name))
 	}
@@ -156,30 +159,29 @@ func (h HostKeys) recorded(addr string) ([]check, error) {
 	return []check{{kinds, callback}}, nil
 }
 
-// read returns the keys that the file has for a name.
-func (h HostKeys) read(name string) ([]ssh.PublicKey, error) {
+// look looks up whether a key is the one that the file has for a name, and if it
+// is not, which it has. One that is revoked there is nobody's.
+func (h HostKeys) look(name string, key ssh.PublicKey) (known []ssh.PublicKey, right bool, err error) {
 	lookup, err := knownhosts.New(h.File)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, op.Errorf(op.InvalidArgument, "known hosts: %w", err)
+		return nil, false, op.Errorf(op.InvalidArgument, "known hosts: %w", err)
 	}
-	// The package tells what it knows when it is shown a key that cannot be right.
-	nobody, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
-	if err != nil {
-		return nil, err
+	err = lookup(address(name), &net.TCPAddr{}, key)
+	if _, ok := errors.AsType[*knownhosts.RevokedError](err); ok {
+		return nil, false, &op.Error{Kind: op.PermissionDenied, Code: "host_key_revoked", Message: fmt.Sprintf(
+			"the host key of %s is %s (%s), which %s revokes", name, ssh.FingerprintSHA256(key), key.Type(), h.File), Err: err}
 	}
-	err = lookup(address(name), &net.TCPAddr{}, nobody)
-	var unlike *knownhosts.KeyError
-	if !errors.As(err, &unlike) {
-		return nil, err
+	unlike, ok := errors.AsType[*knownhosts.KeyError](err)
+	if !ok {
+		return nil, err == nil, err
 	}
-	var keys []ssh.PublicKey
 	for _, k := range unlike.Want {
-		keys = append(keys, k.Key)
+		known = append(known, k.Key)
 	}
-	return keys, nil
+	return known, false, nil
 }
 
 // address is a name in the form that knownhosts looks up: with a port.

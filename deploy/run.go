@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,11 +21,15 @@ import (
 // A Command is what to run.
 type Command struct {
 	Line    string            // for the shell; see [Quote]
+	Shown   string            // what messages and results have in its place, where it holds what nobody is to see
 	Env     map[string]string // variables, beside the machine's own
 	Sudo    bool              // as root: by sudo without a password, unless the user is root
 	Stdin   io.Reader         // nil is nothing
 	Timeout time.Duration     // zero is none but the context's
 }
+
+// shown is what it is called.
+func (c Command) shown() string { return cmp.Or(c.Shown, c.Line) }
 
 // line is the command as the shell gets it. Variables are set by the command
 // itself: a server takes them from nobody unless it was told to.
@@ -49,12 +54,14 @@ func (c Command) line() string {
 // error, but a part of the result. When the context ends, so does the command,
 // with what it started.
 func (s *Session) Run(ctx context.Context, c Command) (Result, error) {
-	r := Result{Step: c.Line, Changed: true}
+	r := Result{Step: c.shown(), Changed: true}
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
+	over := sync.OnceFunc(s.heed(ctx))
+	defer over()
 	session, err := s.client.NewSession()
 	if err != nil {
 		return r, s.lost(ctx, err)
@@ -63,18 +70,19 @@ func (s *Session) Run(ctx context.Context, c Command) (Result, error) {
 	// The shell says first who it is: nothing but its number ends it, since a server
 	// lets a command run on whose channel is closed.
 	mark := "cloudlark-" + rand.Text()[:8] + " "
-	stdout, stderr := &lines{s: s}, &lines{s: s, stderr: true, mark: mark}
+	stdout, stderr := &lines{s: s}, &lines{s: s, stderr: true, mark: mark, named: make(chan struct{})}
 	session.Stdin, session.Stdout, session.Stderr = c.Stdin, stdout, stderr
 	begin := time.Now()
 	if err := session.Start("echo " + Quote(mark) + "$$ >&2\n" + c.line()); err != nil {
 		return r, s.lost(ctx, err)
 	}
+	over()
 	ended := make(chan error, 1)
 	go func() { ended <- session.Wait() }()
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		s.end(stderr.shell(), c.Sudo, ended)
+		s.end(stderr, c.Sudo, ended)
 		err = ctx.Err()
 	}
 	r.Took = time.Since(begin)
@@ -97,12 +105,21 @@ func (s *Session) Run(ctx context.Context, c Command) (Result, error) {
 
 // end ends a command that was given up, as far as the machine still answers: its
 // shell leads a group of processes.
-func (s *Session) end(shell string, sudo bool, ended <-chan error) {
+func (s *Session) end(stderr *lines, sudo bool, ended <-chan error) {
+	timer := time.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-stderr.named: // which may only come now
+	case <-ended:
+		return
+	case <-timer.C:
+		return
+	}
+	shell := stderr.shell()
 	if _, err := strconv.Atoi(shell); err != nil {
 		return
 	}
-	timer := time.NewTimer(5 * time.Second)
-	defer timer.Stop()
+	timer.Reset(5 * time.Second)
 	for _, signal := range []string{"TERM", "KILL"} {
 		go func() { // a connection that is dead keeps it until it is closed
 			session, err := s.client.NewSession()
@@ -122,14 +139,14 @@ func (s *Session) end(shell string, sudo bool, ended <-chan error) {
 }
 
 // lost is the error of a connection that broke off, or was given up.
-func (s *Session) lost(ctx context.Context, err error) error {
+func (l *link) lost(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
-		return op.Errorf(op.KindOf(cause), "%s: given up: %w", s.name, cause)
+		return op.Errorf(op.KindOf(cause), "%s: given up: %w", l.name, cause)
 	}
 	if e, ok := errors.AsType[*op.Error](err); ok {
 		return e
 	}
-	return op.Errorf(op.Unavailable, "%s: the SSH connection: %w", s.name, err)
+	return op.Errorf(op.Unavailable, "%s: the SSH connection: %w", l.name, err)
 }
 
 // kept is how much of a command's output is in its result.
@@ -140,9 +157,10 @@ type lines struct {
 	s      *Session
 	stderr bool
 	mark   string // what the first line begins with, which is for the session alone
+	named  chan struct{}
 
 	mu     sync.Mutex
-	number string // that came after the mark
+	number string // that came after the mark; named is closed then
 	part   []byte // of a line
 	all    []byte
 }
@@ -168,8 +186,9 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !ours { // the shell said something before, or is none
 			rest, number = l.part, "none"
 		}
-		l.number, p = number, bytes.Clone(rest)
-		l.part = l.part[:0]
+		p = bytes.Clone(rest)
+		l.number, l.part = number, l.part[:0]
+		close(l.named)
 	}
 	l.take(p)
 	return n, nil
@@ -208,6 +227,7 @@ func (l *lines) end() string {
 	if l.mark != "" && l.number == "" { // it ended before its shell began
 		part := l.part
 		l.number, l.part = "none", nil
+		close(l.named)
 		l.take(part)
 	}
 	if len(l.part) > 0 && l.s.output != nil {

@@ -26,7 +26,7 @@ func (k Key) apply(ctx context.Context, s *Session) (Result, error) {
 	bare := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 	line := strings.TrimSpace(bare + " " + comment)
 	r, err := s.Quiet().Run(ctx, Command{Line: "umask 077; mkdir -p ~/.ssh && touch ~/.ssh/authorized_keys || exit 1\n" +
-		"grep -qF -- " + Quote(bare) + " ~/.ssh/authorized_keys && exit 0\n" +
+		"grep -v '^[[:space:]]*#' ~/.ssh/authorized_keys | grep -qF -- " + Quote(bare) + " && exit 0\n" +
 		// A last line without an end would swallow the new one.
 		`[ -z "$(tail -c 1 ~/.ssh/authorized_keys)" ] || echo >> ~/.ssh/authorized_keys` + "\n" +
 		"printf '%s\\n' " + Quote(line) + " >> ~/.ssh/authorized_keys && echo added"})
@@ -40,7 +40,7 @@ type Run struct {
 	Creates string // a file that says that it was done: the command is left out if it is there
 }
 
-func (r Run) String() string { return "run " + first(r.Line) }
+func (r Run) String() string { return "run " + first(r.shown()) }
 
 func (r Run) apply(ctx context.Context, s *Session) (Result, error) {
 	if done, err := s.created(ctx, r.Creates, r.Sudo); done || err != nil {

@@ -116,7 +116,6 @@ func TestInterrupted(t *testing.T) {
 			h := newHost(t, host.Options{Limits: host.Limits{Steps: 1 << 40}, Progress: func(host.Event) {}, Stdout: writer(func([]byte) {
 				time.AfterFunc(20*time.Millisecond, cancel)
 			})})
-			begin := time.Now()
 			res, err := h.Run(ctx, script("cloud = compute.driver(\"sim\")\nnode = "+webNode+"\nprint(\"made\")\n"+wait))
 			if !errors.Is(err, op.Canceled) || op.KindOf(err) != op.Canceled {
 				t.Fatal(err)
@@ -126,9 +125,6 @@ func TestInterrupted(t *testing.T) {
 			}
 			if want := fmt.Sprintf(`canceled: the run was interrupted; it created and left: node "web" (%s) at sim`, res.Created[0].ID); err.Error() != want {
 				t.Errorf("%v\nwant %s", err, want)
-			}
-			if took := time.Since(begin); took > 5*time.Second {
-				t.Errorf("it took %v", took)
 			}
 		})
 	}

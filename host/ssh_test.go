@@ -118,6 +118,13 @@ s.close()
 			script: `ssh.connect(HOST, port = PORT, key = KEY)`, says: []string{"--allow-ssh 127.0.0.1"}},
 		{name: "a failing command", policy: granted, kind: op.Conflict,
 			script: `ssh.connect(HOST, port = PORT, user = USER, key = KEY, name = "db").run("echo oops >&2; exit 4")`, says: []string{"db: ", "exit status 4: oops"}},
+		{name: "a secret", policy: granted, kind: op.Conflict, script: `
+s = ssh.connect(HOST, port = PORT, user = USER, key = KEY, host_key = PIN)
+key = ssh.new_key().private_key
+r = s.run(["sh", "-c", "test $# = 1 && grep -c PRIVATE", "sh", key], stdin = key)
+print("got", r.stdout, "by", r.step)
+s.run(["sh", "-c", "exit 5", "sh", key])
+`, says: []string{"got 2\n by run sh -c", " sh '[redacted]'\n", "run sh -c 'exit 5' sh '[redacted]': exit status 5"}},
 		{name: "a node", policy: granted, script: `
 cloud = compute.driver("machines")
 node = cloud.create_node(name = "web", size = "s", image = "i")

@@ -124,16 +124,12 @@ func TestTooMuch(t *testing.T) {
 		{"tuple of long texts", `("a" * 3000000,) * 100`, "too large to make"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			start := time.Now()
 			_, err := run(test.src, limits, 100_000_000)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v\nwant %s", err, test.want)
 			}
 			if e, ok := errors.AsType[*op.Error](err); ok && e.Kind != op.InvalidArgument {
 				t.Errorf("kind %s", e.Kind)
-			}
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("took %s", took)
 			}
 		})
 	}

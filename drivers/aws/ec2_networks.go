@@ -232,11 +232,11 @@ func (d *ec2Driver) CreateSecurityGroup(ctx context.Context, in compute.CreateSe
 		return compute.SecurityGroup{}, err
 	}
 	g, err := d.group(ctx, aws.ToString(out.GroupId))
-	if op.KindOf(err) == op.NotFound { // EC2 does not know everywhere yet what it made
+	if err != nil { // it is there, though EC2 may not know everywhere yet what it made
 		return compute.SecurityGroup{ID: aws.ToString(out.GroupId), Name: in.Name, Description: cmp.Or(in.Description, in.Name), Network: in.Network,
 			Rules: []compute.SecurityGroupRule{}, Tags: in.Tags, Extra: map[string]any{}}, nil
 	}
-	return g, err
+	return g, nil
 }
 
 func (d *ec2Driver) DestroySecurityGroup(ctx context.Context, in compute.DestroySecurityGroup) error {

@@ -191,7 +191,10 @@ func (d *ec2Driver) CreateNodes(ctx context.Context, in compute.CreateNodes) ([]
 	for i, instance := range out.Instances {
 		nodes[i] = nodeOf(instance)
 		nodes[i].Name = fmt.Sprintf("%s-%d", in.Name, i+1)
-		_, err := d.client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{nodes[i].ID}, Tags: ec2Tags(nodes[i].Name, nil)})
+		err := op.Again(ctx, true, func() error {
+			_, err := d.client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{nodes[i].ID}, Tags: ec2Tags(nodes[i].Name, nil)})
+			return err
+		})
 		if err != nil {
 			return nil, d.giveUp(ctx, out.Instances, err)
 		}

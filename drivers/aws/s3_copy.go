@@ -93,6 +93,9 @@ func (c *copying) unseen(ctx context.Context) (storage.Object, error) {
 	if err := known(c.toBucket, c.toName); err != nil {
 		return storage.Object{}, err
 	}
+	if err := c.writable(c.toName); err != nil {
+		return storage.Object{}, err
+	}
 	out, err := c.client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &c.toBucket, Key: &c.toName, CopySource: c.from()})
 	if err != nil {
 		return storage.Object{}, err

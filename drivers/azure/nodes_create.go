@@ -132,6 +132,13 @@ func (d *computeDriver) createVM(ctx context.Context, plan *draft, name, token s
 	out, err := begin[armcompute.VirtualMachine](ctx, func(ctx context.Context) (*runtime.Poller[armcompute.VirtualMachinesClientCreateOrUpdateResponse], error) {
 		return plan.a.vms.BeginCreateOrUpdate(ctx, plan.group, name, vm, &armcompute.VirtualMachinesClientBeginCreateOrUpdateOptions{IfNoneMatch: pointer("*")})
 	})
+	if err != nil && ctx.Err() != nil {
+		// Azure may have taken the request all the same, and nobody will ask for the node.
+		return nil, halfMade(ctx, "node", ref{plan.group, []string{name}}, token, err, func(ctx context.Context) (map[string]*string, error) {
+			found, err := plan.a.vms.Get(ctx, plan.group, name, nil)
+			return found.Tags, err
+		}, func(ctx context.Context) error { return start(plan.a.vms.BeginDelete(ctx, plan.group, name, nil)) })
+	}
 	if k := op.KindOf(err); k != op.Conflict && k != op.AlreadyExists {
 		return out, err
 	}

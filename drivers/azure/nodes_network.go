@@ -59,14 +59,17 @@ func (d *computeDriver) connect(ctx context.Context, p *draft, token string) err
 	if err != nil {
 		return err
 	}
-	networks = slices.DeleteFunc(networks, func(n *armnetwork.VirtualNetwork) bool {
-		return place(value(n.Location)) != p.location || usable(n) == nil
-	})
 	if i := slices.IndexFunc(networks, func(n *armnetwork.VirtualNetwork) bool {
 		return strings.EqualFold(value(n.Name), defaultNetwork(p.location))
 	}); i >= 0 {
 		networks = networks[i : i+1]
+		if usable(networks[0]) == nil { // making it would change it
+			return op.Errorf(op.Conflict, "the network %s has no subnet that a node can be in: make one with create_subnet, or give networks or subnets", ref{p.group, []string{value(networks[0].Name)}})
+		}
 	}
+	networks = slices.DeleteFunc(networks, func(n *armnetwork.VirtualNetwork) bool {
+		return place(value(n.Location)) != p.location || usable(n) == nil
+	})
 	switch len(networks) {
 	case 0:
 		return d.makeNetwork(ctx, p, token)

@@ -1,7 +1,9 @@
 package azure
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +112,50 @@ func TestRepeatedCreate(t *testing.T) {
 	}
 	if _, err := drivers.Call[compute.Node](t.Context(), c, web); op.KindOf(err) != op.AlreadyExists {
 		t.Errorf("another call: want already_exists, got %v", err)
+	}
+}
+
+// Who gives up when Azure has taken the request and not answered has no node.
+func TestGivingUp(t *testing.T) {
+	s := azure.Start(t, 0)
+	call[compute.Node](t, open(t, s, nil), web) // and its network
+	ctx, cancel := context.WithCancel(op.WithToken(t.Context(), "one"))
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPut {
+			s.ServeHTTP(w, r)
+			return
+		}
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer slow.Close()
+	before := left(s)
+	in := web
+	in.Name = "never"
+	if _, err := drivers.Call[compute.Node](ctx, open(t, s, map[string]any{"endpoint": slow.URL}), in); op.KindOf(err) != op.Canceled {
+		t.Errorf("want canceled, got %v", err)
+	}
+	if s.Requests()["VirtualMachinesClient.BeginCreateOrUpdate"] != 2 {
+		t.Errorf("it was asked for %v", s.Requests())
+	}
+	if after := left(s); !slices.Equal(before, after) {
+		t.Errorf("there were %q, and are %q", before, after)
+	}
+}
+
+// A network that has the name of the one that would be made is left alone.
+func TestDefaultNetworkInTheWay(t *testing.T) {
+	s := azure.Start(t, 0)
+	c := open(t, s, nil)
+	made := call[compute.Network](t, c, compute.CreateNetwork{Name: "default-westeurope", CIDR: "10.9.0.0/16"})
+	if _, err := drivers.Call[compute.Node](t.Context(), c, web); op.KindOf(err) != op.Conflict {
+		t.Errorf("want conflict, got %v", err)
+	}
+	for n, err := range drivers.List[compute.Network](t.Context(), c, compute.ListNetworks{}) {
+		if err != nil || n.ID != made.ID || n.CIDR != made.CIDR {
+			t.Errorf("the network is %+v, %v", n, err)
+		}
 	}
 }
 

@@ -190,7 +190,9 @@ func (d *gceDriver) CreateImage(ctx context.Context, in compute.CreateImage) (co
 		made, err = d.insertImage(ctx, image, false)
 	}
 	if err == nil {
-		err = d.completed(ctx, made)
+		if err = d.completed(ctx, made); err != nil {
+			err = undone(ctx, err, "the image "+in.Name, func(ctx context.Context) error { return d.DeleteImage(ctx, compute.DeleteImage{Image: made.ID}) })
+		}
 	}
 	return made, d.restarted(ctx, r, err)
 }
@@ -212,10 +214,15 @@ func (d *gceDriver) restarted(ctx context.Context, r ref, cause error) error {
 	if err == nil {
 		err = d.start(r.project, o).begun(ctx, underWay)
 	}
-	if cause == nil {
-		cause = err
+	if err == nil {
+		return cause
 	}
-	return cause
+	e, does := *op.AsError(err), "the node "+r.name+", which was stopped for its image, does not start again"
+	if e.Message = does + ": " + e.Message; cause != nil {
+		e, does = *op.AsError(cause), e.Message
+		e.Message += "; and " + does
+	}
+	return &e
 }
 
 // insertImage makes an image. force takes it of a disk that is in use.
@@ -233,14 +240,15 @@ func (d *gceDriver) insertImage(ctx context.Context, image *gce.Image, force boo
 		return compute.Image{}, err
 	}
 	r := ref{project: project, name: image.Name}
+	remove := func(ctx context.Context) error { return d.removeImage(ctx, r) }
 	err = d.start(project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := d.image(ctx, r)
 		return err
-	}), func(ctx context.Context) error { return d.removeImage(ctx, r) })
+	}), remove)
 	if err != nil {
 		return compute.Image{}, err
 	}
-	return d.image(ctx, r)
+	return fetched(ctx, "the image "+r.name, func() (compute.Image, error) { return d.image(ctx, r) }, remove)
 }
 
 // exists is a ready that waits for something to be found.

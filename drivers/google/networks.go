@@ -125,10 +125,13 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 	if err != nil {
 		return compute.Network{}, err
 	}
-	if err := d.start(r.project, o).whole(ctx, func(ctx context.Context) error { return d.removeNetwork(ctx, r) }); err != nil {
+	remove := func(ctx context.Context) error { return d.removeNetwork(ctx, r) }
+	if err := d.start(r.project, o).whole(ctx, remove); err != nil {
 		return compute.Network{}, err
 	}
-	n, err := do(d.api.Networks.Get(r.project, r.name).Fields(networkFields).Context(ctx))
+	n, err := fetched(ctx, "the network "+r.name, func() (*gce.Network, error) {
+		return do(d.api.Networks.Get(r.project, r.name).Fields(networkFields).Context(ctx))
+	}, remove)
 	if err != nil {
 		return compute.Network{}, err
 	}
@@ -249,10 +252,13 @@ func (d *gceDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (
 	if err != nil {
 		return compute.Subnet{}, err
 	}
-	if err := d.start(r.project, o).whole(ctx, func(ctx context.Context) error { return d.removeSubnet(ctx, r) }); err != nil {
+	remove := func(ctx context.Context) error { return d.removeSubnet(ctx, r) }
+	if err := d.start(r.project, o).whole(ctx, remove); err != nil {
 		return compute.Subnet{}, err
 	}
-	s, err := do(d.api.Subnetworks.Get(r.project, r.scope, r.name).Fields(subnetFields).Context(ctx))
+	s, err := fetched(ctx, "the subnet "+r.name, func() (*gce.Subnetwork, error) {
+		return do(d.api.Subnetworks.Get(r.project, r.scope, r.name).Fields(subnetFields).Context(ctx))
+	}, remove)
 	if err != nil {
 		return compute.Subnet{}, err
 	}

@@ -66,12 +66,13 @@ func (d *gceDriver) arrival(ctx context.Context, j *job, r ref) (compute.Node, e
 		seen = i
 		return err == nil && i.Status != "PENDING" && i.Status != "PROVISIONING", err
 	}
-	err := j.made(ctx, look, func(ctx context.Context) error { return d.remove(ctx, r) })
+	remove := func(ctx context.Context) error { return d.remove(ctx, r) }
+	err := j.made(ctx, look, remove)
 	if err != nil {
 		return compute.Node{}, err
 	}
 	if seen == nil || j.done() {
-		if seen, err = d.instance(ctx, r, nodeFields); err != nil {
+		if seen, err = fetched(ctx, "the node "+r.name, func() (*gce.Instance, error) { return d.instance(ctx, r, nodeFields) }, remove); err != nil {
 			return compute.Node{}, err
 		}
 	}
@@ -125,29 +126,35 @@ func (d *gceDriver) arrivals(ctx context.Context, j *job, r ref, names []string)
 		}
 		return n == len(names), nil
 	}
-	err := j.made(ctx, created, func(ctx context.Context) error {
+	remove := func(ctx context.Context) error {
 		for _, name := range names {
 			if err := d.remove(ctx, ref{r.project, r.scope, name}); err != nil && op.KindOf(err) != op.NotFound {
 				return err
 			}
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := j.made(ctx, created, remove); err != nil {
 		return nil, err
 	}
 	// eq takes a regular expression, which a list of a thousand names is not.
 	stem := strings.TrimSuffix(names[0], "1")
-	found := map[string]compute.Node{}
-	err = d.api.Instances.List(r.project, r.scope).Filter("name eq "+stem+"[0-9]+").MaxResults(d.page(most)).Fields("nextPageToken", "items("+nodeFields+")").
-		Pages(ctx, func(l *gce.InstanceList) error {
+	list := d.api.Instances.List(r.project, r.scope).Filter("name eq "+stem+"[0-9]+").MaxResults(d.page(most)).Fields("nextPageToken", "items("+nodeFields+")")
+	found, err := fetched(ctx, "one of the nodes "+strings.Join(names, ", "), func() (map[string]compute.Node, error) {
+		found := map[string]compute.Node{}
+		err := list.Pages(ctx, func(l *gce.InstanceList) error {
 			for _, i := range l.Items {
 				found[i.Name] = nodeOf(r.project, i)
 			}
 			return nil
 		})
+		if err != nil {
+			return nil, failed(err)
+		}
+		return found, nil
+	}, remove)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
 	nodes := make([]compute.Node, len(names))
 	for k, name := range names {

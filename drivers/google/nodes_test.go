@@ -31,12 +31,21 @@ func TestFailureHalfWay(t *testing.T) {
 		"labels":   {compute.AllocateAddress{Name: "front", Tags: map[string]string{"a": "b"}}, "addresses", "compute.addresses.setLabels"},
 		"image":    {compute.CopyImage{Image: "debian-cloud/family/debian-12", Name: "mine"}, "images", "compute.globalOperations.get"},
 		"snapshot": {compute.CreateVolumeSnapshot{Volume: "us-central1-a/data", Name: "before"}, "snapshots", "compute.globalOperations.get"},
+
+		"a node that cannot be read":     {web, "instances", "compute.instances.get"},
+		"nodes that cannot be listed":    {compute.CreateNodes{CreateNode: web, Count: 3}, "instances", "compute.instances.list"},
+		"a volume that cannot be read":   {compute.CreateVolume{Name: "data", Size: 10}, "disks", "compute.disks.get"},
+		"a network that cannot be read":  {compute.CreateNetwork{Name: "net", CIDR: "10.0.0.0/16"}, "networks", "compute.networks.get"},
+		"an image that cannot be read":   {compute.CopyImage{Image: "debian-cloud/family/debian-12", Name: "mine"}, "images", "compute.images.get"},
+		"a snapshot that cannot be read": {compute.CreateVolumeSnapshot{Volume: "us-central1-a/data", Name: "before"}, "snapshots", "compute.snapshots.get"},
+		"an address that cannot be read": {compute.AllocateAddress{Name: "front"}, "addresses", "compute.addresses.get"},
+		"a subnet that cannot be read":   {compute.CreateSubnet{Network: "default", Name: "sub", CIDR: "10.7.0.0/24"}, "subnetworks", "compute.subnetworks.get"},
 	}
 	for what, k := range creates {
 		t.Run(what, func(t *testing.T) {
 			s := gce.Start(t)
 			s.Put("projects/"+gce.Project+"/zones/us-central1-a/disks/data-0", map[string]any{"sizeGb": "10", "status": "READY"})
-			if what == "snapshot" {
+			if strings.Contains(what, "snapshot") {
 				s.Put("projects/"+gce.Project+"/zones/us-central1-a/disks/data", map[string]any{"sizeGb": "10", "status": "READY"})
 			}
 			c := open(t, s, nil)

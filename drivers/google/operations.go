@@ -174,6 +174,16 @@ func undone(ctx context.Context, cause error, what string, remove func(ctx conte
 	return &e
 }
 
+// fetched reads what was made. Where that fails, it is removed: nobody would know of it.
+func fetched[T any](ctx context.Context, what string, read func() (T, error), remove func(ctx context.Context) error) (T, error) {
+	v, err := persist(ctx, read)
+	if err != nil {
+		var none T
+		return none, undone(ctx, err, what, remove)
+	}
+	return v, nil
+}
+
 // optimistically repeats a change that reads, changes and writes with a
 // fingerprint, for as long as others write in between. Each time that happens
 // one of the others is done, so it ends.

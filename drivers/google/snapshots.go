@@ -94,14 +94,15 @@ func (d *gceDriver) CreateVolumeSnapshot(ctx context.Context, in compute.CreateV
 	get := func(ctx context.Context) (compute.VolumeSnapshot, error) {
 		return d.GetVolumeSnapshot(ctx, compute.GetVolumeSnapshot{Snapshot: in.Name})
 	}
+	remove := func(ctx context.Context) error { return d.removeSnapshot(ctx, r) }
 	err = d.start(r.project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := get(ctx)
 		return err
-	}), func(ctx context.Context) error { return d.removeSnapshot(ctx, r) })
+	}), remove)
 	if err != nil {
 		return compute.VolumeSnapshot{}, err
 	}
-	return get(ctx)
+	return fetched(ctx, "the snapshot "+r.name, func() (compute.VolumeSnapshot, error) { return get(ctx) }, remove)
 }
 
 func (d *gceDriver) DestroyVolumeSnapshot(ctx context.Context, in compute.DestroyVolumeSnapshot) error {

@@ -174,14 +174,15 @@ func (d *gceDriver) CreateVolume(ctx context.Context, in compute.CreateVolume) (
 	if err != nil {
 		return compute.Volume{}, err
 	}
+	remove := func(ctx context.Context) error { return d.removeVolume(ctx, r) }
 	err = d.start(r.project, o).made(ctx, exists(func(ctx context.Context) error {
 		_, err := d.disk(ctx, r)
 		return err
-	}), func(ctx context.Context) error { return d.removeVolume(ctx, r) })
+	}), remove)
 	if err != nil {
 		return compute.Volume{}, err
 	}
-	v, err := d.disk(ctx, r)
+	v, err := fetched(ctx, "the volume "+r.name, func() (*gce.Disk, error) { return d.disk(ctx, r) }, remove)
 	if err != nil {
 		return compute.Volume{}, err
 	}

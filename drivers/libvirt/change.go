@@ -220,8 +220,17 @@ func (d *driver) raze(ctx context.Context, id string) error {
 			return err
 		default:
 			base = root.backing
-			if err := d.remove(ctx, root.Key); err != nil {
-				return err
+			// A disk of others' may be what nodes are based on, too.
+			keep := false
+			if root.kind == foreign {
+				if keep, err = d.basedOn(ctx, root.Key); err != nil {
+					return err
+				}
+			}
+			if !keep {
+				if err := d.remove(ctx, root.Key); err != nil {
+					return err
+				}
 			}
 		}
 	}

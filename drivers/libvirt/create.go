@@ -21,7 +21,7 @@ type nodeExtra struct {
 	Machine   string `json:"machine,omitzero" help:"QEMU's machine type, as q35; the hypervisor's default if not given."`
 	Firmware  string `json:"firmware,omitzero" help:"efi, for images that want UEFI."`
 	Cmdline   string `json:"cmdline,omitzero" help:"The kernel's command line, for images that are a kernel and an initrd; the connection's if not given."`
-	Filter    string `json:"filter,omitzero" help:"The name of a network filter of libvirt's for its interfaces, as clean-traffic."`
+	Filter    string `json:"filter,omitzero" help:"The name of a network filter of libvirt's for its interfaces, as clean-traffic; see what it can do in the driver's page."`
 	VNC       bool   `json:"vnc,omitzero" help:"A screen that VNC shows, on the host's loopback interface."`
 	Autostart bool   `json:"autostart,omitzero" help:"Start it when the host starts."`
 }

@@ -46,4 +46,8 @@ their UUIDs, pools by their names, volumes by their keys; values of scripts stan
 - **reboot_node** asks the guest, which may not listen: a guest that is only booting does not reboot.
 - **Key pairs, tags and descriptions**, which libvirt has no place for, are small files in ` + "`pool`" + ` and metadata of the domains. So everyone who uses the pool shares them.
 - **Locations**: the one host.
+- **Security groups**: there are none. libvirt's [network filters](https://libvirt.org/formatnwfilter.html), of which ` + "`extra = {\"filter\": …}`" + ` gives a node's interfaces one, are good against what a node sends with
+  addresses that are not its own (` + "`clean-traffic`" + `). As a guard against others they have a gap: rules with a state (` + "`tcp`, `udp`, `all`" + `) are put into iptables by libvirt's usual way, and see what is
+  bridged to a node, but of what the host routes there only the answers: so a TCP connection is not made, and a datagram is delivered. Rules without one (` + "`ip`, `ipv6`" + `) are put into ebtables
+  and see everything, but would have to let the answers to what the node itself asks in from everyone. Where nodes are to be guarded, do it in the node, by user_data, or on the host.
 `

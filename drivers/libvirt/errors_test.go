@@ -185,6 +185,26 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// A disk that others are based on outlives the node that boots from it.
+func TestBaseStays(t *testing.T) {
+	h := lab.Libvirt(t)
+	g := &guestTest{T: t, conn: opener(h)(t, nil)}
+	t.Cleanup(func() { g.conn.Close() })
+	xml := "<domain type='qemu'><name>by hand</name><memory unit='MiB'>32</memory><os><type>hvm</type></os><devices><disk type='file' device='disk'>" +
+		"<driver name='qemu' type='qcow2'/><source file='" + h.Image + "'/><target dev='vda' bus='virtio'/></disk></devices></domain>"
+	n := answerOf[compute.Node](g, compute.CreateNode{Name: "web-1", Size: "tiny", Image: h.Image})
+	for _, based := range []bool{true, false} {
+		hand := answerOf[native.Answer](g, native.Call{Operation: "virDomainDefineXML", Arguments: map[string]any{"xml": xml}}).Value.(string)
+		g.do(compute.DestroyNode{Node: hand})
+		if _, err := os.Stat(h.Image); (err == nil) != based {
+			t.Errorf("that another disk is based on it is %v, and of it is said %v", based, err)
+		}
+		if based {
+			g.do(compute.DestroyNode{Node: n.ID})
+		}
+	}
+}
+
 func TestNative(t *testing.T) {
 	h := lab.Libvirt(t)
 	g := &guestTest{T: t, conn: opener(h)(t, nil)}

@@ -186,7 +186,16 @@ func (d *driver) CreateImage(ctx context.Context, in compute.CreateImage) (compu
 	if err != nil {
 		return compute.Image{}, err
 	}
-	return d.GetImage(ctx, compute.GetImage{Image: key})
+	return d.madeImage(ctx, key)
+}
+
+// madeImage reads an image that was made. Where that fails, it is removed.
+func (d *driver) madeImage(ctx context.Context, key string) (compute.Image, error) {
+	i, err := d.GetImage(ctx, compute.GetImage{Image: key})
+	if err != nil {
+		return compute.Image{}, d.undone(ctx, err, key)
+	}
+	return i, nil
 }
 
 func (d *driver) CopyImage(ctx context.Context, in compute.CopyImage) (compute.Image, error) {
@@ -212,7 +221,7 @@ func (d *driver) CopyImage(ctx context.Context, in compute.CopyImage) (compute.I
 	if err != nil {
 		return compute.Image{}, err
 	}
-	return d.GetImage(ctx, compute.GetImage{Image: key})
+	return d.madeImage(ctx, key)
 }
 
 // DeleteImage keeps the file of an image that nodes' disks are based on until the

@@ -24,7 +24,8 @@ import (
 func Provider() *drivers.Provider {
 	const ranges = "a network of libvirt's has its range of addresses itself, and no subnets"
 	const public = "libvirt has no addresses that belong to an account: a network's forwarding decides who reaches a node"
-	const filters = "libvirt's network filters pass over what its own networks route to a node, and see only what it answers: that would be no security group; native reaches them, and create_node takes one as extra"
+	const filters = "of libvirt's network filters, rules that know of connections pass over what one of its networks routes to a node, where datagrams then arrive; and rules that see all of it know of no connections, " +
+		"so they hold up the answers to what the node itself asks: neither makes a security group; native reaches them, and create_node takes one as extra"
 	missing := map[string]string{}
 	for _, o := range []string{"list_subnets", "create_subnet", "destroy_subnet"} {
 		missing[o] = ranges

@@ -63,7 +63,11 @@ func (d *driver) CreateVolumeSnapshot(ctx context.Context, in compute.CreateVolu
 	if err != nil {
 		return compute.VolumeSnapshot{}, err
 	}
-	return d.GetVolumeSnapshot(ctx, compute.GetVolumeSnapshot{Snapshot: key})
+	made, err := d.snapshot(ctx, key)
+	if err != nil {
+		return compute.VolumeSnapshot{}, d.undone(ctx, err, key)
+	}
+	return snapshotOf(made), nil
 }
 
 func (d *driver) DestroyVolumeSnapshot(ctx context.Context, in compute.DestroyVolumeSnapshot) error {

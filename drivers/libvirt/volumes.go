@@ -149,11 +149,14 @@ func (d *driver) CreateVolume(ctx context.Context, in compute.CreateVolume) (com
 		return compute.Volume{}, err
 	}
 	k, err := d.disk(ctx, "volume", key, volume)
+	host := ""
+	if err == nil {
+		host, err = d.hostname(ctx)
+	}
 	if err != nil {
 		return compute.Volume{}, d.undone(ctx, err, key)
 	}
-	host, err := d.hostname(ctx)
-	return volumeOf(k, nil, host), err
+	return volumeOf(k, nil, host), nil
 }
 
 // freeName makes sure that nothing of that kind has the name, in whichever format.
@@ -309,6 +312,14 @@ func (d *driver) DestroyVolume(ctx context.Context, in compute.DestroyVolume) er
 	}
 	if m, target, used := uses(all, k.Key); used {
 		return op.Errorf(op.Conflict, "%s is attached to %s, as %s: detach it first", k.name, m.x.Name, target)
+	}
+	if k.kind == foreign {
+		switch based, err := d.basedOn(ctx, k.Key); {
+		case err != nil:
+			return err
+		case based:
+			return op.Errorf(op.Conflict, "disks of nodes are based on %s", k.name)
+		}
 	}
 	return d.remove(ctx, k.Key)
 }

@@ -218,8 +218,8 @@ func specified(in container.DeployContainer, extra deployExtra) (creation, error
 		return c, op.Errorf(op.InvalidArgument, format, args...)
 	}
 	switch {
-	case in.Replicas != 1:
-		return refuse("replicas is %d: a server runs one container of a name; deploy several, or use a provider with clusters", in.Replicas)
+	case *in.Replicas != 1:
+		return refuse("replicas is %d: a server runs one container of a name; deploy several, or use a provider with clusters", *in.Replicas)
 	case in.Cluster != "":
 		return refuse("cluster: a connection is to one server or cluster; extra takes its member")
 	case in.CPUs < 0 || in.Memory < 0:

@@ -99,15 +99,16 @@ func (d *driver) piece(ctx context.Context, name string) (piece, error) {
 // container has ended or has been started anew.
 func (d *driver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) {
-		if in.Tail < 0 {
-			yield(container.LogLine{}, op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", in.Tail))
+		tail, err := in.Last()
+		if err != nil {
+			yield(container.LogLine{}, err)
 			return
 		}
 		k := d.console(in.Container)
 		var started time.Time
 		var rest string // a line that has no end yet
 		at, first, left := 0, true, false
-		err := op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
+		err = op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
 			select {
 			case k.turn <- struct{}{}:
 			case <-ctx.Done():
@@ -135,8 +136,8 @@ func (d *driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 			if done && rest != "" {
 				whole = append(whole, rest)
 			}
-			if n := len(whole); first && in.Tail > 0 && n > in.Tail {
-				whole = whole[n-in.Tail:]
+			if n := len(whole); first && tail >= 0 && n > tail {
+				whole = whole[n-tail:]
 			}
 			first = false
 			for _, line := range whole {

@@ -165,7 +165,7 @@ func TestServer(t *testing.T) {
 				t.Errorf("the volumes are %s", volumes)
 			}
 			for what, in := range map[string]container.DeployContainer{
-				"three replicas":   {Replicas: 3},
+				"three replicas":   {Replicas: new(3)},
 				"on failure":       {RestartPolicy: container.RestartOnFailure},
 				"a cluster":        {Cluster: "here"},
 				"a line break":     {Environment: map[string]string{"A": "b\nc"}},
@@ -273,7 +273,7 @@ func TestServer(t *testing.T) {
 				t.Errorf("%d lines, from %q to %q", len(got), got[0], got[len(got)-1])
 			}
 			// The same connection knows it still, another has what the server has.
-			for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: "log", Tail: 1}) {
+			for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: "log", Tail: new(1)}) {
 				if err != nil || l.Text != "end" {
 					t.Errorf("the last line is %+v, %v", l, err)
 				}

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"time"
 
 	"github.com/cloudlark/cloudlark/drivers/op"
 )
@@ -37,12 +38,25 @@ func openCompute(_ context.Context, c computeConfig) (*computeDriver, error) {
 }
 
 // undo removes what a failed operation has made, and adds to its error what
-// could not be removed. It is not given up when the operation is.
+// could not be removed.
 func undo(ctx context.Context, err error, what string, remove func(ctx context.Context) error) error {
-	if e := remove(context.WithoutCancel(ctx)); e != nil && op.KindOf(e) != op.NotFound {
-		f := *op.AsError(err)
-		f.Message += "; and " + what + ", which was made on the way, is left: " + op.AsError(e).Message
-		return &f
+	ctx, cancel := undoing(ctx)
+	defer cancel()
+	if e := remove(ctx); e != nil && op.KindOf(e) != op.NotFound {
+		return also(err, what+", which was made on the way, is left", e)
 	}
 	return err
+}
+
+// undoing is the context in which an operation is undone: that is not given up
+// when the operation is, and does not go on for ever either.
+func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+}
+
+// also is err, which says besides what came of undoing the operation.
+func also(err error, what string, e error) error {
+	f := *op.AsError(err)
+	f.Message += "; and " + what + ": " + op.AsError(e).Message
+	return &f
 }

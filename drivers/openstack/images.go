@@ -133,8 +133,14 @@ func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage)
 	}
 	m, err := d.snapStopped(ctx, in)
 	if running {
-		if e := d.StartNode(context.WithoutCancel(ctx), compute.StartNode{Node: in.Node}); e != nil && err == nil {
+		again, cancel := undoing(ctx)
+		defer cancel()
+		switch e := d.StartNode(again, compute.StartNode{Node: in.Node}); {
+		case e == nil:
+		case err == nil:
 			err = op.Errorf(op.KindOf(e), "the image %s is made, but the node %s, which was stopped for it, does not start again: %w", m.v.ID, in.Node, e)
+		default:
+			err = also(err, "the node "+in.Node+", which was stopped for its image, does not start again", e)
 		}
 	}
 	if err != nil {
@@ -164,6 +170,9 @@ func (d *computeDriver) snapStopped(ctx context.Context, in compute.CreateImage)
 		}
 		return m.v.Status != "queued" && m.v.Status != "saving", err
 	})
+	if err != nil {
+		err = undo(ctx, err, "the image "+m.v.ID, func(ctx context.Context) error { return d.DeleteImage(ctx, compute.DeleteImage{Image: m.v.ID}) })
+	}
 	return m, err
 }
 

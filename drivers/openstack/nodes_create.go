@@ -224,18 +224,23 @@ func (d *computeDriver) needsOf(ctx context.Context, node string) (needs, error)
 		}
 		return with, err
 	}
+	if len(ports) == 0 {
+		return with, nil
+	}
+	query := url.Values{}
 	for _, p := range ports {
+		query.Add("port_id", p.ID)
 		if slices.Contains(p.Tags, ours) {
 			with.ports = append(with.ports, p.ID)
 		}
-		addresses, err := all[item[floating]](ctx, d.session, neutron, "floatingips", url.Values{"port_id": {p.ID}}, "floatingips")
-		if err != nil {
-			return with, err
-		}
-		for _, a := range addresses {
-			if slices.Contains(a.v.Tags, ours) {
-				with.addresses = append(with.addresses, a.v.ID)
-			}
+	}
+	addresses, err := all[item[floating]](ctx, d.session, neutron, "floatingips", query, "floatingips")
+	if err != nil {
+		return with, err
+	}
+	for _, a := range addresses {
+		if slices.Contains(a.v.Tags, ours) {
+			with.addresses = append(with.addresses, a.v.ID)
 		}
 	}
 	return with, nil

@@ -292,16 +292,18 @@ func (d *balancerDriver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb
 // change makes one change to a balancer as soon as it can: while Octavia works
 // on one change, a balancer takes no other.
 func (d *balancerDriver) change(ctx context.Context, balancer string, f func(ctx context.Context) error) error {
-	return op.Poll(ctx, 3*time.Second, func(ctx context.Context) (bool, error) {
+	return op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		err := f(ctx)
 		if op.KindOf(err) != op.Conflict || !strings.Contains(op.AsError(err).Message, "immutable") {
 			return true, err
 		}
-		b, e := d.loadBalancer(ctx, balancer)
-		if e == nil && !strings.HasPrefix(b.v.Status, "PENDING_") && b.v.Status != "ACTIVE" {
-			return false, err // it will not become mutable by itself
-		}
-		return false, e
+		return false, op.Poll(ctx, 3*time.Second, func(ctx context.Context) (bool, error) {
+			b, e := d.loadBalancer(ctx, balancer)
+			if e == nil && !strings.HasPrefix(b.v.Status, "PENDING_") && b.v.Status != "ACTIVE" {
+				e = err // it will not become mutable by itself
+			}
+			return b.v.Status == "ACTIVE", e
+		})
 	})
 }
 

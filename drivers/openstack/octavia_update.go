@@ -14,7 +14,7 @@ import (
 // next only when the one before is done; the last is only begun. Repeated, it
 // goes on where it was.
 func (d *balancerDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) error {
-	if in.DrainTimeout != 0 {
+	if op.Or(in.DrainTimeout, 0) != 0 {
 		return errDrain
 	}
 	w, err := d.whole(ctx, in.Balancer)
@@ -137,13 +137,13 @@ func (d *balancerDriver) replaceListener(ctx context.Context, balancer string, o
 	}
 	before, e := listenerBody(old.Name, old.Port, protocolOf[old.Protocol], old.Certificate)
 	if e == nil {
+		ctx, cancel := undoing(ctx)
+		defer cancel()
 		before["loadbalancer_id"], before["default_pool_id"] = balancer, old.Pool
-		e = makeIt(context.WithoutCancel(ctx), before)
+		e = makeIt(ctx, before)
 	}
 	if e != nil {
-		f := *op.AsError(err)
-		f.Message += "; and the listener that was there could not be put back: " + op.AsError(e).Message
-		return &f
+		return also(err, "the listener that was there could not be put back", e)
 	}
 	return err
 }

@@ -115,7 +115,7 @@ func (x *tier) balancer() lb.Balancer {
 // attach adds a server and waits until it is healthy.
 func (x *tier) attach(name string, s *httptest.Server, weight int) {
 	x.t.Helper()
-	m, err := drivers.Call[lb.Member](x.t.Context(), x.conn, lb.BalancerAttachMember{Balancer: x.id, IP: "127.0.0.1", Port: portOf(s), Weight: weight})
+	m, err := drivers.Call[lb.Member](x.t.Context(), x.conn, lb.BalancerAttachMember{Balancer: x.id, IP: "127.0.0.1", Port: portOf(s), Weight: &weight})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -205,7 +205,8 @@ func TestAlgorithms(t *testing.T) {
 			x := newTier(t, lb.CreateBalancer{Algorithm: c.algorithm})
 			x.attach("a", server(t, "a", nil), 1)
 			x.attach("b", server(t, "b", nil), 3)
-			if n := x.who(40); !c.right(n) {
+			x.attach("c", server(t, "c", nil), 0)
+			if n := x.who(40); !c.right(n) || n["c"] > 0 {
 				t.Errorf("%v", n)
 			}
 		})
@@ -280,7 +281,7 @@ func TestDrain(t *testing.T) {
 			if cut {
 				drain = 1
 			}
-			x := newTier(t, lb.CreateBalancer{DrainTimeout: drain})
+			x := newTier(t, lb.CreateBalancer{DrainTimeout: &drain})
 			release, began := make(chan struct{}), make(chan struct{})
 			slow := func(w http.ResponseWriter, r *http.Request) {
 				close(began)
@@ -341,7 +342,7 @@ func TestSwitchedMember(t *testing.T) {
 		}
 	}
 	x.do(lb.UpdateBalancer{Balancer: x.id, Algorithm: lb.WeightedRoundRobin, Port: 8081})
-	x.do(lb.BalancerUpdateMember{Balancer: x.id, Member: x.members["a"], Weight: 4})
+	x.do(lb.BalancerUpdateMember{Balancer: x.id, Member: x.members["a"], Weight: new(4)})
 	if n := x.who(10); n["a"] != 8 {
 		t.Errorf("with weights: %v", n)
 	}
@@ -456,7 +457,7 @@ func TestUpgrade(t *testing.T) {
 func TestLiveThings(t *testing.T) {
 	x := newTier(t, lb.CreateBalancer{})
 	boxes := open(t, x.ps, container.Family, listening)
-	c, err := drivers.Call[container.Container](t.Context(), boxes, container.DeployContainer{Name: "box", Image: "nginx", Ports: []container.Port{{Port: 80}}, Replicas: 1})
+	c, err := drivers.Call[container.Container](t.Context(), boxes, container.DeployContainer{Name: "box", Image: "nginx", Ports: []container.Port{{Port: 80}}, Replicas: new(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +494,7 @@ func TestLiveThings(t *testing.T) {
 	}
 	x.until("inside", healthy)
 
-	taken := container.DeployContainer{Name: "other", Image: "nginx", Ports: []container.Port{{Port: 80, HostPort: portOf(server(t, "x", nil))}}, Replicas: 1}
+	taken := container.DeployContainer{Name: "other", Image: "nginx", Ports: []container.Port{{Port: 80, HostPort: portOf(server(t, "x", nil))}}, Replicas: new(1)}
 	if _, err := drivers.Call[container.Container](t.Context(), boxes, taken); op.KindOf(err) != op.Conflict {
 		t.Errorf("a port of another program: %v", err)
 	}

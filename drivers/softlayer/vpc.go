@@ -411,7 +411,7 @@ func (v *vpc) spec(ctx context.Context, m lb.NewMember, own int) (map[string]any
 			return nil, op.Errorf(op.Conflict, "the node %s has no address now", m.Node)
 		}
 	}
-	return map[string]any{"port": cmp.Or(m.Port, own), "target": map[string]any{"address": ip}, "weight": max(1, m.Weight)}, nil
+	return map[string]any{"port": cmp.Or(m.Port, own), "target": map[string]any{"address": ip}, "weight": *m.Weight}, nil
 }
 
 // nodes finds the instances by their addresses.
@@ -443,12 +443,10 @@ func (v *vpc) nodes(ctx context.Context) (map[string]string, error) {
 	}
 }
 
-func (m vpcMember) member(balancer string, nodes map[string]string) lb.Member {
-	out := lb.Member{Balancer: balancer, ID: m.ID, IP: m.Target.Address, Port: m.Port, Node: cmp.Or(m.Target.ID, nodes[m.Target.Address]), Weight: 1, State: lb.Enabled, Health: lb.HealthUnknown,
+func (m vpcMember) member(b *vpcBalancer, nodes map[string]string) lb.Member {
+	weight := op.Or(m.Weight, 1)
+	out := lb.Member{Balancer: b.ID, ID: m.ID, IP: m.Target.Address, Port: m.Port, Node: cmp.Or(m.Target.ID, nodes[m.Target.Address]), Weight: weight, State: conditionOf(weight, b.balancer().Algorithm), Health: lb.HealthUnknown,
 		Extra: map[string]any{"provisioning_status": m.Status, "health": m.Health}}
-	if m.Weight != nil {
-		out.Weight = max(1, *m.Weight)
-	}
 	switch {
 	case m.Health == "ok":
 		out.Health = lb.Healthy
@@ -485,7 +483,7 @@ func (v *vpc) members(ctx context.Context, balancer string) ([]lb.Member, error)
 	}
 	members := make([]lb.Member, len(page.Members))
 	for i, m := range page.Members {
-		members[i] = m.member(b.ID, nodes)
+		members[i] = m.member(b, nodes)
 	}
 	return members, nil
 }
@@ -517,7 +515,7 @@ func (v *vpc) attach(ctx context.Context, balancer string, m lb.NewMember) (lb.M
 	if err := v.do(ctx, http.MethodPost, path+"/members", nil, spec, &made); err != nil {
 		return lb.Member{}, err
 	}
-	return made.member(b.ID, map[string]string{address: m.Node}), nil
+	return made.member(b, map[string]string{address: m.Node}), nil
 }
 
 func (v *vpc) memberPath(ctx context.Context, balancer, id string) (string, error) {

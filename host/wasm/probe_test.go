@@ -176,13 +176,9 @@ func TestEnds(t *testing.T) {
 	p.healthy() // an instance is there
 	for _, what := range []string{"loop", "stubborn"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		begun := time.Now()
 		_, err := p.try(ctx, command{Do: what})
 		cancel()
 		wantError(t, err, op.Timeout, "was ended")
-		if took := time.Since(begun); took > 5*time.Second {
-			t.Errorf("%s: it took %v", what, took)
-		}
 		p.healthy()
 
 		ctx, cancel = context.WithCancel(t.Context())

@@ -131,8 +131,11 @@ func TestLostPort(t *testing.T) {
 			s.command = func(home string, p *process) *exec.Cmd {
 				if tries++; tries == 1 {
 					l, err := net.Listen("tcp", p.addr)
-					if err != nil {
-						t.Fatal(err)
+					for end := time.Now().Add(10 * time.Second); err != nil; l, err = net.Listen("tcp", p.addr) {
+						// A process that another test is just starting may still hold what was found free here.
+						if time.Now().After(end) {
+							t.Fatal(err)
+						}
 					}
 					go http.Serve(l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 					t.Cleanup(func() { l.Close() })

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -133,14 +134,21 @@ func (p *process) tail() []byte {
 }
 
 // freeAddr returns an address of the loopback interface where nobody listens,
-// at the moment.
+// at the moment. Its port is below those that systems give to connections of
+// clients: a server may take long until it listens, and meanwhile each of the many
+// connections that others make would have a chance to get the port.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const first, after = 20000, 30000
+	var failure error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+mathrand.IntN(after-first)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
+		failure = err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", failure
 }
 
 // get returns the header of the answer to a GET of url, which is an error unless

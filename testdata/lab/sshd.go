@@ -91,8 +91,8 @@ var sshd = &server{
 
 	// It says that it listens there, and greets.
 	ready: func(p *process) error {
-		_, port, _ := net.SplitHostPort(p.addr)
-		if !strings.Contains(string(p.log()), "port "+port) {
+		host, port, _ := net.SplitHostPort(p.addr)
+		if !strings.Contains(string(p.log()), "listening on "+host+" port "+port) {
 			return errors.New("it has not said that it listens")
 		}
 		conn, err := net.DialTimeout("tcp", p.addr, time.Second)
