@@ -57,7 +57,9 @@ func (d *driver) more(ctx context.Context, name string, k *console) error {
 	if whole := p.file && k.text != "" && strings.HasSuffix(p.text, k.text) && !p.changed.After(k.read); !whole {
 		k.text += p.text
 	}
-	k.read = p.read
+	if p.text != "" {
+		k.read = p.read
+	}
 	if n := len(k.text) - remembered; n > 0 {
 		k.text, k.dropped = k.text[n:], k.dropped+n
 	}
