@@ -53,10 +53,7 @@ func (d *driver) more(ctx context.Context, name string, k *console) error {
 		return err
 	}
 	k.ended = p.file || state == container.Stopped || state == container.Error
-	// When it has ended, the rest is in the file, or the whole if there was no rest.
-	if whole := p.file && k.text != "" && strings.HasSuffix(p.text, k.text) && !p.changed.After(k.read); !whole {
-		k.text += p.text
-	}
+	k.text += p.beyond(k)
 	if p.text != "" {
 		k.read = p.read
 	}
@@ -95,6 +92,22 @@ func (d *driver) piece(ctx context.Context, name string) (piece, error) {
 	p.read, _ = http.ParseTime(resp.Header.Get("Date"))
 	p.changed, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
 	return p, nil
+}
+
+// beyond is what p has that k has not. When a container has ended, what was not read
+// yet is in its file; all is there if everything was read, and for the moment in which
+// the container ends.
+func (p piece) beyond(k *console) string {
+	if !p.file || k.text == "" {
+		return p.text
+	}
+	const enough = 4 << 10
+	end := k.text[max(0, len(k.text)-enough):]
+	at := strings.LastIndex(p.text, end)
+	if at < 0 || at+len(end) == len(p.text) && p.changed.After(k.read) { // the same was written once more
+		return p.text
+	}
+	return p.text[at+len(end):]
 }
 
 // GetContainerLogs yields lines. With follow it looks again and again, until the
