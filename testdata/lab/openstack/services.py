@@ -132,7 +132,10 @@ def cinder():
 def neutron():
     from neutron.common import config
     from oslo_config import cfg
-    from neutron.common import profiler
+    from neutron.common import profiler, utils
+    # A green thread would never have its turn here; and what Neutron does in one is to tell
+    # Nova of addresses, which otherwise looks for them once a minute.
+    utils.spawn_n = lambda f, *args, **kwargs: threading.Thread(target=f, args=args, kwargs=kwargs, daemon=True).start()
     config.register_common_config_options()
     config.init(ARGS[1:])
     config.setup_logging()
