@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +164,7 @@ func (a *app) rm() *cobra.Command {
 				return err
 			}
 			t.removes = true
-			for _, arg := range args {
+			return t.end(each(ctx, args, func(arg string) error {
 				u, ok := transfer.ParseURL(arg)
 				if !ok {
 					return usage("rm: %s is of no provider: that is written as CONNECTION://BUCKET/NAME", arg)
@@ -193,11 +195,8 @@ func (a *app) rm() *cobra.Command {
 					s, err = e.RemoveOne(ctx, j)
 				}
 				t.add(s)
-				if err != nil {
-					return t.end(err)
-				}
-			}
-			return t.end(nil)
+				return err
+			}))
 		}),
 	}
 	m.flags(c, false)
@@ -271,8 +270,8 @@ What must be sent with it is told on standard error, or with -o json beside it.`
 				return a.json(a.out, made)
 			}
 			fmt.Fprintln(a.out, made.URL)
-			for k, v := range made.Headers {
-				fmt.Fprintf(a.err, "send with it: %s: %s\n", k, v)
+			for _, k := range slices.Sorted(maps.Keys(made.Headers)) {
+				fmt.Fprintf(a.err, "send with it: %s: %s\n", k, made.Headers[k])
 			}
 			return nil
 		}),

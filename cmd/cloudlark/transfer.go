@@ -36,6 +36,9 @@ type moving struct {
 	partSize                                 string
 	contentType, storageClass                string
 	metadata                                 map[string]string
+
+	roots map[string]*os.Root // folders of this machine that are open
+	moves []transfer.Move     // of single files and objects
 }
 
 func (m *moving) flags(c *cobra.Command, writes bool) {
@@ -63,8 +66,28 @@ func (m *moving) with(do func(ctx context.Context, args []string) error) func(*c
 			return err
 		}
 		defer m.host.Close()
+		defer func() {
+			for _, root := range m.roots {
+				root.Close()
+			}
+		}()
 		return do(c.Context(), args)
 	}
+}
+
+// each does something for several arguments, and goes on with the rest when it fails
+// for one, unless the command is wrong or was given up.
+func each(ctx context.Context, args []string, do func(arg string) error) error {
+	var failed []error
+	for _, arg := range args {
+		if err := do(arg); err != nil {
+			failed = append(failed, err)
+			if _, wrong := errors.AsType[usageError](err); wrong || ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // sizes reads "64MiB" as the table does.
@@ -116,37 +139,38 @@ func (m *moving) objects(ctx context.Context, u transfer.URL) (transfer.Location
 
 // folder is a folder of this machine as one end, made when something is put into it.
 // It opens what is there of the path: nothing leads out of that.
-func folder(path string) (transfer.Location, func(), error) {
+func (m *moving) folder(path string) (transfer.Location, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return transfer.Location{}, nil, usageError{err}
+		return transfer.Location{}, usageError{err}
 	}
-	there := abs
-	for {
-		root, err := os.OpenRoot(there)
-		if err == nil {
-			rel, err := filepath.Rel(there, abs)
-			if err != nil {
-				root.Close()
-				return transfer.Location{}, nil, usageError{err}
+	for there := abs; ; there = filepath.Dir(there) {
+		root := m.roots[there]
+		if root == nil {
+			root, err = os.OpenRoot(there)
+			if errors.Is(err, fs.ErrNotExist) && filepath.Dir(there) != there {
+				continue
 			}
-			return transfer.Files(root, filepath.ToSlash(rel)), func() { root.Close() }, nil
+			if err != nil {
+				return transfer.Location{}, usageError{err}
+			}
+			if m.roots == nil {
+				m.roots = map[string]*os.Root{}
+			}
+			m.roots[there] = root
 		}
-		up := filepath.Dir(there)
-		if !errors.Is(err, fs.ErrNotExist) || up == there {
-			return transfer.Location{}, nil, usageError{err}
+		rel, err := filepath.Rel(there, abs)
+		if err != nil {
+			return transfer.Location{}, usageError{err}
 		}
-		there = up
+		return transfer.Files(root, filepath.ToSlash(rel)), nil
 	}
 }
 
 // file is one file of this machine.
-func file(path string) (transfer.Location, func(), error) {
-	dir, close, err := folder(filepath.Dir(path))
-	if err != nil {
-		return dir, nil, err
-	}
-	return dir.Join(filepath.Base(path)), close, nil
+func (m *moving) file(path string) (transfer.Location, error) {
+	dir, err := m.folder(filepath.Dir(path))
+	return dir.Join(filepath.Base(path)), err
 }
 
 func isDir(path string) bool {
@@ -187,14 +211,17 @@ object is a line, and the summary is the last.`,
 			if len(sources) > 1 && !endsWithSlash(to) && !isDir(to) {
 				return usage("cp: several are copied into one: end %s with a slash", to)
 			}
-			for _, from := range sources {
+			err = each(ctx, sources, func(from string) error {
 				s, err := m.copy(ctx, e, from, to, keep)
 				t.add(s)
-				if err != nil {
-					return t.end(err)
-				}
+				return err
+			})
+			if _, wrong := errors.AsType[usageError](err); wrong || len(m.moves) == 0 {
+				return t.end(err)
 			}
-			return t.end(nil)
+			s, failed := m.copyEach(ctx, e, keep)
+			t.add(s)
+			return t.end(errors.Join(err, failed))
 		}),
 	}
 	m.flags(c, true)
@@ -203,7 +230,7 @@ object is a line, and the summary is the last.`,
 	return c
 }
 
-// copy copies what one argument says.
+// copy copies what one argument says, or adds to the moves what is a single one.
 func (m *moving) copy(ctx context.Context, e *transfer.Engine, from, to string, keep bool) (transfer.Summary, error) {
 	source, fromURL := transfer.ParseURL(from)
 	target, toURL := transfer.ParseURL(to)
@@ -224,11 +251,10 @@ func (m *moving) copy(ctx context.Context, e *transfer.Engine, from, to string, 
 		if !many {
 			below = source.Folder()
 		}
-		f, t, close, err := m.ends(ctx, folder, from, below, fromURL, to, target.Folder(), toURL)
+		f, t, err := m.ends(ctx, m.folder, from, below, fromURL, to, target.Folder(), toURL)
 		if err != nil {
 			return transfer.Summary{}, err
 		}
-		defer close()
 		j := m.job(f, t)
 		j.IfAbsent = keep
 		if many {
@@ -249,41 +275,35 @@ func (m *moving) copy(ctx context.Context, e *transfer.Engine, from, to string, 
 	if !toURL && (endsWithSlash(to) || isDir(to)) {
 		to = filepath.Join(to, base)
 	}
-	f, t, close, err := m.ends(ctx, file, from, source, fromURL, to, target, toURL)
-	if err != nil {
-		return transfer.Summary{}, err
+	f, t, err := m.ends(ctx, m.file, from, source, fromURL, to, target, toURL)
+	if err == nil {
+		m.moves = append(m.moves, transfer.Move{From: f, To: t})
 	}
-	defer close()
-	j := m.job(f, t)
+	return transfer.Summary{}, err
+}
+
+// copyEach copies what is single.
+func (m *moving) copyEach(ctx context.Context, e *transfer.Engine, keep bool) (transfer.Summary, error) {
+	j := m.job(m.moves[0].From, m.moves[0].To)
 	j.IfAbsent = keep
-	return e.Copy(ctx, j)
+	if len(m.moves) == 1 {
+		return e.Copy(ctx, j)
+	}
+	return e.CopyEach(ctx, j, m.moves)
 }
 
 // ends opens both ends: URLs, or what open opens of this machine.
-func (m *moving) ends(ctx context.Context, open func(path string) (transfer.Location, func(), error), from string, source transfer.URL, fromURL bool, to string, target transfer.URL, toURL bool) (f, t transfer.Location, close func(), err error) {
-	var closers []func()
-	close = func() {
-		for _, c := range closers {
-			c()
-		}
-	}
+func (m *moving) ends(ctx context.Context, open func(path string) (transfer.Location, error), from string, source transfer.URL, fromURL bool, to string, target transfer.URL, toURL bool) (f, t transfer.Location, err error) {
 	one := func(path string, u transfer.URL, isURL bool) (transfer.Location, error) {
 		if isURL {
 			return m.objects(ctx, u)
 		}
-		l, c, err := open(path)
-		if err == nil {
-			closers = append(closers, c)
-		}
-		return l, err
+		return open(path)
 	}
 	if f, err = one(from, source, fromURL); err == nil {
 		t, err = one(to, target, toURL)
 	}
-	if err != nil {
-		close()
-	}
-	return f, t, close, err
+	return f, t, err
 }
 
 // putStdin writes an object from standard input, whose length nobody knows.
@@ -341,11 +361,10 @@ older than at FROM is copied, and with --delete what is only at TO is deleted.
 			case sizeOnly && checksum:
 				return usage("sync: --size-only and --checksum exclude each other")
 			}
-			from, to, close, err := m.ends(ctx, folder, args[0], source.Folder(), fromURL, args[1], target.Folder(), toURL)
+			from, to, err := m.ends(ctx, m.folder, args[0], source.Folder(), fromURL, args[1], target.Folder(), toURL)
 			if err != nil {
 				return err
 			}
-			defer close()
 			j := m.job(from, to)
 			j.Delete = remove
 			switch {
@@ -424,6 +443,9 @@ func (t *teller) add(s transfer.Summary) {
 func (t *teller) end(err error) error {
 	if t.status != nil {
 		t.status.event(host.Event{Done: true})
+	}
+	if _, wrong := errors.AsType[usageError](err); wrong {
+		return err
 	}
 	s := t.sum
 	if t.flags.output == "json" {

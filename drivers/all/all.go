@@ -26,7 +26,7 @@ import (
 func Providers(state string) []*drivers.Provider {
 	return slices.Concat(
 		sim.Providers(sim.Options{State: state}),
-		[]*drivers.Provider{local.Provider(), docker.Provider(), joyent.Provider(), kubernetes.Provider(), libvirt.Provider(), oci.Provider(), rancher.Provider(), softlayer.Provider()},
+		[]*drivers.Provider{local.Provider(), docker.Provider(), docker.SwarmProvider(), joyent.Provider(), kubernetes.Provider(), libvirt.Provider(), oci.Provider(), rancher.Provider(), softlayer.Provider()},
 		aws.Providers(),
 		azure.Providers(),
 		google.Providers(),

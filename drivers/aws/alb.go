@@ -223,13 +223,6 @@ const (
 // usualDrain is how long Elastic Load Balancing lets a target finish, unless told.
 const usualDrain = 300
 
-func checkDrain(seconds int) error {
-	if seconds < 0 || seconds > 3600 {
-		return op.Errorf(op.InvalidArgument, "drain_timeout is at most an hour, not %d seconds", seconds)
-	}
-	return nil
-}
-
 func isKind(err error, k op.Kind) bool { return err != nil && op.KindOf(err) == k }
 
 func forwards(l *types.Listener, group string) bool {
@@ -344,7 +337,7 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if _, ok := in.Tags[owner]; ok {
 		return lb.Balancer{}, op.Errorf(op.InvalidArgument, "tags: %s is the driver's own", owner)
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return lb.Balancer{}, err
 	}
 	check, err := checkInput(in.HealthCheck, network)
@@ -415,7 +408,7 @@ func (d *albDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 			return lb.Balancer{}, err
 		}
 	}
-	w := whole{LoadBalancer: balancer, group: &group, algorithm: algorithm, drain: cmp.Or(in.DrainTimeout, usualDrain), tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
+	w := whole{LoadBalancer: balancer, group: &group, algorithm: algorithm, drain: op.Or(in.DrainTimeout, usualDrain), tags: in.Tags, listeners: 1, listener: &listeners.Listeners[0]}
 	if w.tags == nil {
 		w.tags = map[string]string{}
 	}
@@ -496,13 +489,13 @@ func checkInput(h *lb.HealthCheck, network bool) (*elb.ModifyTargetGroupInput, e
 }
 
 // setAttributes gives a target group those that are not zero.
-func (d *albDriver) setAttributes(ctx context.Context, group *string, algorithm string, drain int) error {
+func (d *albDriver) setAttributes(ctx context.Context, group *string, algorithm string, drain *int) error {
 	var attributes []types.TargetGroupAttribute
 	if algorithm != "" {
 		attributes = append(attributes, types.TargetGroupAttribute{Key: aws.String(algorithmAttribute), Value: &algorithm})
 	}
-	if drain != 0 {
-		attributes = append(attributes, types.TargetGroupAttribute{Key: aws.String(drainAttribute), Value: aws.String(strconv.Itoa(drain))})
+	if drain != nil {
+		attributes = append(attributes, types.TargetGroupAttribute{Key: aws.String(drainAttribute), Value: aws.String(strconv.Itoa(*drain))})
 	}
 	if attributes == nil {
 		return nil
@@ -554,7 +547,7 @@ func (d *albDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 			return err
 		}
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return err
 	}
 	check, err := checkInput(in.HealthCheck, network)

@@ -148,7 +148,7 @@ func (d *albDriver) targets(ctx context.Context, in lb.CreateBalancer, vpc strin
 }
 
 // target is a node or an address as a target.
-func (d *albDriver) target(ctx context.Context, vpc, node, ip string, port, own, weight int) (types.TargetDescription, error) {
+func (d *albDriver) target(ctx context.Context, vpc, node, ip string, port, own int, weight *int) (types.TargetDescription, error) {
 	none := types.TargetDescription{}
 	if port == 0 {
 		port = own
@@ -156,8 +156,8 @@ func (d *albDriver) target(ctx context.Context, vpc, node, ip string, port, own,
 	if err := checkPort(port); err != nil {
 		return none, err
 	}
-	if weight > 1 {
-		return none, op.Errorf(op.InvalidArgument, "weight: Elastic Load Balancing's targets have none")
+	if err := lb.Unweighted(weight, "Elastic Load Balancing"); err != nil {
+		return none, err
 	}
 	switch {
 	case node != "":
@@ -225,7 +225,7 @@ func (d *albDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Balance
 	return d.attach(ctx, in.Balancer, in.Node, "", in.Port, in.Weight)
 }
 
-func (d *albDriver) attach(ctx context.Context, balancer, node, ip string, port, weight int) (lb.Member, error) {
+func (d *albDriver) attach(ctx context.Context, balancer, node, ip string, port int, weight *int) (lb.Member, error) {
 	w, err := d.get(ctx, balancer)
 	if err != nil {
 		return lb.Member{}, err

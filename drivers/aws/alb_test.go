@@ -168,7 +168,7 @@ func TestALBRules(t *testing.T) {
 			t.Errorf("updated to %v, the rules are %v", want, got)
 		}
 	}
-	if err := drivers.Do(ctx, conn, lb.UpdateBalancer{Balancer: b.ID, DrainTimeout: 30}); err != nil {
+	if err := drivers.Do(ctx, conn, lb.UpdateBalancer{Balancer: b.ID, DrainTimeout: new(30)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := update(map[string]any{"priority": 20, "paths": []any{"/v3/*"}}); err != nil { // members that are not given are left as they are

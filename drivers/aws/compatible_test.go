@@ -135,3 +135,31 @@ func TestWithoutChecksums(t *testing.T) {
 		t.Errorf("%v: %v", seen, err)
 	}
 }
+
+// TestIfAbsentUnheeded: where a service heeds no condition, the driver looks before it
+// writes, however the body is given.
+func TestIfAbsentUnheeded(t *testing.T) {
+	alone(t, "", "")
+	var written []string
+	url := server(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if r.Method != http.MethodHead {
+			written = append(written, r.Method+" "+r.URL.String())
+		}
+		w.Header().Set("ETag", `"there"`)
+	})
+	c := opener("wasabi", map[string]any{"endpoint": url, "region": "eu-central-1", "access_key_id": "a", "secret_access_key": "hush"})(t, nil)
+	defer c.Close()
+	size, large := int64(4), strings.Repeat("0123456789abcdef", 1<<19)
+	for what, in := range map[string]storage.PutObject{
+		"seekable, of known size": {Body: strings.NewReader("body"), Size: &size},
+		"of unknown size":         {Body: strings.NewReader("body")},
+		"a stream":                {Body: io.LimitReader(strings.NewReader("body"), 4), Size: &size},
+		"in parts":                {Body: strings.NewReader(large)},
+	} {
+		in.Bucket, in.Name, in.IfAbsent = "bucket", "o", true
+		if _, err := drivers.Call[storage.Object](t.Context(), c, in); op.KindOf(err) != op.AlreadyExists || len(written) > 0 {
+			t.Errorf("%s: %v, after %q", what, err, written)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (d *ecsDriver) DeployContainer(ctx context.Context, in container.DeployCont
 		return none, err
 	}
 	arn := *registered.TaskDefinition.TaskDefinitionArn
-	request := &ecs.CreateServiceInput{ServiceName: &in.Name, Cluster: &cluster, TaskDefinition: &arn, DesiredCount: aws.Int32(int32(in.Replicas)), Tags: ecsTagList(in.Tags),
+	request := &ecs.CreateServiceInput{ServiceName: &in.Name, Cluster: &cluster, TaskDefinition: &arn, DesiredCount: aws.Int32(int32(*in.Replicas)), Tags: ecsTagList(in.Tags),
 		PropagateTags: types.PropagateTagsService, LaunchType: types.LaunchType(extra.LaunchType), NetworkConfiguration: network,
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: false}}}
 	request.EnableExecuteCommand = commands(extra, definition)
@@ -140,8 +140,8 @@ func (d *ecsDriver) specified(in container.DeployContainer, extra serviceExtra) 
 	}
 	fargate := extra.LaunchType != "EC2"
 	switch {
-	case in.Replicas < 0 || in.Replicas > 5000:
-		return refuse("replicas is %d: it can be 0 to 5000", in.Replicas)
+	case *in.Replicas < 0 || *in.Replicas > 5000:
+		return refuse("replicas is %d: it can be 0 to 5000", *in.Replicas)
 	case in.CPUs < 0 || in.Memory < 0:
 		return refuse("cpus and memory are not negative")
 	case in.RestartPolicy != "" && in.RestartPolicy != container.RestartAlways:

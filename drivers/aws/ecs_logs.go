@@ -29,8 +29,9 @@ type logsCursor struct {
 // not keep the two outputs apart: all of it counts as standard output.
 func (d *ecsDriver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return op.Follow(ctx, 2*time.Second, func(ctx context.Context, cursor string) ([]container.LogLine, string, error) {
-		if in.Tail < 0 {
-			return nil, "", op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", in.Tail)
+		tail, err := in.Last()
+		if err != nil {
+			return nil, "", err
 		}
 		group, prefix, err := d.logStreams(ctx, in.Container)
 		if err != nil {
@@ -46,8 +47,8 @@ func (d *ecsDriver) GetContainerLogs(ctx context.Context, in container.GetContai
 			}
 		}
 		var lines []container.LogLine
-		if cursor == "" && in.Tail > 0 {
-			if lines, at, err = d.tail(ctx, group, prefix, in.Tail); err != nil {
+		if cursor == "" && tail >= 0 {
+			if lines, at, err = d.tail(ctx, group, prefix, tail); err != nil {
 				return nil, "", err
 			}
 		} else {
@@ -140,7 +141,7 @@ func (d *ecsDriver) tail(ctx context.Context, group, prefix string, n int) ([]co
 	})
 	var lines []container.LogLine
 	for _, s := range streams[:min(recent, len(streams))] {
-		out, err := d.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: s.LogStreamName, StartFromHead: aws.Bool(false), Limit: aws.Int32(int32(min(n, 10000)))})
+		out, err := d.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: s.LogStreamName, StartFromHead: aws.Bool(false), Limit: aws.Int32(int32(min(max(1, n), 10000)))})
 		if err != nil {
 			return nil, at, err
 		}

@@ -273,9 +273,13 @@ func (d *ecsDriver) desire(ctx context.Context, s types.Service, n int) error {
 	return err
 }
 
+// ScaleContainer to 0 is to stop.
 func (d *ecsDriver) ScaleContainer(ctx context.Context, in container.ScaleContainer) error {
 	if in.Replicas < 0 || in.Replicas > 5000 {
 		return op.Errorf(op.InvalidArgument, "replicas is %d: it can be 0 to 5000", in.Replicas)
+	}
+	if in.Replicas == 0 {
+		return d.StopContainer(ctx, container.StopContainer{Container: in.Container})
 	}
 	s, err := d.find(ctx, in.Container)
 	if err != nil {

@@ -29,6 +29,7 @@ func TestECSOnMoto(t *testing.T) {
 		Deviations: map[string]string{
 			"clusters/in_use":       "deletes a cluster with services on it; ECS documents ClusterContainsServicesException",
 			"exec":                  "has no ExecuteCommand; see TestECSExec",
+			"limits/no_replicas":    "of a new service a task runs though it is to have none; ECS documents that it starts desiredCount tasks",
 			"limits/replicas":       "of a new service the same number of tasks runs, whatever it is to have; ECS documents that it starts desiredCount tasks",
 			"refused/no_such_image": "none: ECS looks for an image when a task starts, and documents that it begins the deployment",
 		},
@@ -140,11 +141,11 @@ func TestECSLogs(t *testing.T) {
 	if got := read(container.GetContainerLogs{}); !slices.Equal(got, []string{"one", "three", "five", "two", "four", "another's"}) {
 		t.Errorf("all: %q", got)
 	}
-	if got := read(container.GetContainerLogs{Tail: 2}); !slices.Equal(got, []string{"four", "five"}) {
+	if got := read(container.GetContainerLogs{Tail: new(2)}); !slices.Equal(got, []string{"four", "five"}) {
 		t.Errorf("the last two: %q", got)
 	}
 	var followed []string
-	for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: c.ID, Tail: 1, Follow: true}) {
+	for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: c.ID, Tail: new(1), Follow: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -260,10 +260,11 @@ func instances(in lb.CreateBalancer) (list []types.Instance, port int, err error
 			return nil, 0, op.Errorf(op.InvalidArgument, "members[%d]: a classic load balancer's members are nodes, not addresses", i)
 		case m.Node == "":
 			return nil, 0, op.Errorf(op.InvalidArgument, "members[%d]: a member is a node", i)
-		case m.Weight > 1:
-			return nil, 0, op.Errorf(op.InvalidArgument, "members[%d]: a classic load balancer has no weights", i)
 		case m.Port != 0 && port != 0 && m.Port != port:
 			return nil, 0, op.Errorf(op.InvalidArgument, "members[%d]: all have one port, not %d and %d", i, port, m.Port)
+		}
+		if err := lb.Unweighted(m.Weight, "Classic Load Balancing"); err != nil {
+			return nil, 0, err
 		}
 		port = cmp.Or(m.Port, port)
 		list = append(list, types.Instance{InstanceId: &m.Node})
@@ -279,7 +280,7 @@ func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if in.Algorithm != lb.RoundRobin {
 		return lb.Balancer{}, op.Errorf(op.InvalidArgument, "algorithm: a classic load balancer chooses by itself; it is called round_robin, not %s", in.Algorithm)
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return lb.Balancer{}, err
 	}
 	members, port, err := instances(in)
@@ -329,7 +330,7 @@ func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	if _, err := d.client.ConfigureHealthCheck(ctx, &elb.ConfigureHealthCheckInput{LoadBalancerName: &in.Name, HealthCheck: check}); err != nil {
 		return lb.Balancer{}, err
 	}
-	if err := d.setDrain(ctx, in.Name, cmp.Or(in.DrainTimeout, usualDrain)); err != nil { // the API's own default is to cut connections off
+	if err := d.setDrain(ctx, in.Name, op.Or(in.DrainTimeout, usualDrain)); err != nil { // the API's own default is to cut connections off
 		return lb.Balancer{}, err
 	}
 	if len(members) > 0 {
@@ -340,10 +341,15 @@ func (d *elbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_
 	return d.GetBalancer(ctx, lb.GetBalancer{Balancer: in.Name})
 }
 
-// setDrain says how long an instance that is taken out may finish what it has.
+// setDrain says how long an instance that is taken out may finish what it has; 0 is
+// said by switching it off.
 func (d *elbDriver) setDrain(ctx context.Context, name string, seconds int) error {
+	draining := &types.ConnectionDraining{Enabled: seconds > 0}
+	if seconds > 0 {
+		draining.Timeout = aws.Int32(int32(seconds))
+	}
 	_, err := d.client.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerName: &name,
-		LoadBalancerAttributes: &types.LoadBalancerAttributes{ConnectionDraining: &types.ConnectionDraining{Enabled: true, Timeout: aws.Int32(int32(seconds))}}})
+		LoadBalancerAttributes: &types.LoadBalancerAttributes{ConnectionDraining: draining}})
 	return err
 }
 
@@ -424,7 +430,7 @@ func (d *elbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 	if err != nil {
 		return err
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return err
 	}
 	if spoken != before.Protocol || int(listener.LoadBalancerPort) != before.Port || certificate != before.Certificate {
@@ -437,8 +443,8 @@ func (d *elbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) er
 			return err
 		}
 	}
-	if in.DrainTimeout != 0 {
-		return d.setDrain(ctx, in.Balancer, in.DrainTimeout)
+	if in.DrainTimeout != nil {
+		return d.setDrain(ctx, in.Balancer, *in.DrainTimeout)
 	}
 	return nil
 }
@@ -510,10 +516,11 @@ func (d *elbDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Balance
 	if err := checkPort(port); err != nil {
 		return lb.Member{}, err
 	}
+	if err := lb.Unweighted(in.Weight, "Classic Load Balancing"); err != nil {
+		return lb.Member{}, err
+	}
 	node := []types.Instance{{InstanceId: &in.Node}}
 	switch {
-	case in.Weight > 1:
-		return lb.Member{}, op.Errorf(op.InvalidArgument, "weight: a classic load balancer has none")
 	case port != have && len(found.Instances) > 0:
 		return lb.Member{}, op.Errorf(op.InvalidArgument, "port: a balancer's members all have one port here, and these have %d", have)
 	case slices.ContainsFunc(found.Instances, func(i types.Instance) bool { return aws.ToString(i.InstanceId) == in.Node }):

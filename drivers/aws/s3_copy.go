@@ -93,6 +93,9 @@ func (c *copying) unseen(ctx context.Context) (storage.Object, error) {
 	if err := known(c.toBucket, c.toName); err != nil {
 		return storage.Object{}, err
 	}
+	if err := c.writable(c.toName); err != nil {
+		return storage.Object{}, err
+	}
 	out, err := c.client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &c.toBucket, Key: &c.toName, CopySource: c.from()})
 	if err != nil {
 		return storage.Object{}, err
@@ -104,7 +107,7 @@ func (c *copying) unseen(ctx context.Context) (storage.Object, error) {
 	return o, nil
 }
 
-func (c *copying) from() *string { return aws.String(escape(c.bucket + "/" + c.name)) }
+func (c *copying) from() *string { return aws.String(storage.EscapeName(c.bucket + "/" + c.name)) }
 
 func (c *copying) expires() *time.Time {
 	if at, err := time.Parse(time.RFC1123, aws.ToString(c.source.ExpiresString)); err == nil {

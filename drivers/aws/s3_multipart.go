@@ -80,10 +80,8 @@ func resend(ctx context.Context, repeatable bool, body io.Seeker, request func()
 
 // completeUpload makes the object of its parts.
 func (d *s3Driver) completeUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
-	if in.IfNoneMatch != nil {
-		if err := d.absent(ctx, *in.Bucket, *in.Key); err != nil {
-			return nil, err
-		}
+	if err := d.absent(ctx, in.IfNoneMatch != nil, *in.Bucket, *in.Key); err != nil {
+		return nil, err
 	}
 	var out *s3.CompleteMultipartUploadOutput
 	err := op.Again(ctx, false, func() (err error) {
@@ -184,40 +182,24 @@ func (d *s3Driver) CompleteMultipartUpload(ctx context.Context, in storage.Compl
 	if err := known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
 	}
-	if len(in.Parts) == 0 {
-		return storage.Object{}, op.Errorf(op.InvalidArgument, "%s: an upload is completed of one part at least", in.Name)
-	}
-	request := &s3.CompleteMultipartUploadInput{Bucket: &in.Bucket, Key: &in.Name, UploadId: &in.Upload, MultipartUpload: &types.CompletedMultipartUpload{}}
-	if in.IfAbsent {
-		request.IfNoneMatch = aws.String("*")
-	}
-	whole, err := in.WholeCRC32C()
-	if err != nil {
-		return storage.Object{}, err
-	}
-	if whole != "" {
-		request.ChecksumCRC32C, request.ChecksumType = base64OfHex(whole), types.ChecksumTypeFullObject
-	}
-	for _, p := range in.Parts {
-		request.MultipartUpload.Parts = append(request.MultipartUpload.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(p.Number)),
-			ETag: aws.String(`"` + p.ETag + `"`), ChecksumCRC32C: base64OfHex(p.Checksums["crc32c"])})
-	}
-	_, err = d.completeUpload(ctx, request)
-	if in.IfAbsent && isCode(err, "PreconditionFailed") {
-		return storage.Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
-	}
-	if err != nil {
-		return storage.Object{}, err
-	}
-	o, err := d.GetObject(ctx, storage.GetObject{Bucket: in.Bucket, Name: in.Name})
-	if err != nil {
-		return o, err
-	}
-	if err := in.Verify(o); err != nil {
-		return storage.Object{}, err
-	}
-	return o, nil
+	return in.Complete(ctx, d, func(whole string) error {
+		request := &s3.CompleteMultipartUploadInput{Bucket: &in.Bucket, Key: &in.Name, UploadId: &in.Upload, MultipartUpload: &types.CompletedMultipartUpload{}}
+		if in.IfAbsent {
+			request.IfNoneMatch = aws.String("*")
+		}
+		if whole != "" {
+			request.ChecksumCRC32C, request.ChecksumType = base64OfHex(whole), types.ChecksumTypeFullObject
+		}
+		for _, p := range in.Parts {
+			request.MultipartUpload.Parts = append(request.MultipartUpload.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(p.Number)),
+				ETag: aws.String(`"` + p.ETag + `"`), ChecksumCRC32C: base64OfHex(p.Checksums["crc32c"])})
+		}
+		_, err := d.completeUpload(ctx, request)
+		return err
+	}, preconditionFailed)
 }
+
+func preconditionFailed(err error) bool { return isCode(err, "PreconditionFailed") }
 
 func (d *s3Driver) AbortMultipartUpload(ctx context.Context, in storage.AbortMultipartUpload) error {
 	if err := known(in.Bucket, in.Name); err != nil {

@@ -81,17 +81,17 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 	if u.metadata, err = encodeMetadata(in.Metadata); err != nil {
 		return storage.Object{}, err
 	}
-	if o, done, err := u.twice(ctx); done {
-		return o, err
+	if body, ok, err := in.Twice(ctx); ok {
+		if err != nil {
+			return storage.Object{}, err
+		}
+		u.read, u.crc = body.Size, body.CRC32C
+		o, err := u.single(ctx, body)
+		return o, u.conflict(err)
 	}
 	first, sum, err := u.part(0, nil)
 	if err != nil {
 		return storage.Object{}, err
-	}
-	if in.IfAbsent {
-		if err := d.absent(ctx, in.Bucket, in.Name); err != nil {
-			return storage.Object{}, err
-		}
 	}
 	var o storage.Object
 	if int64(len(first)) < u.size(0) {
@@ -100,25 +100,6 @@ func (d *s3Driver) PutObject(ctx context.Context, in storage.PutObject) (storage
 		o, err = u.multipart(ctx, first, sum)
 	}
 	return o, u.conflict(err)
-}
-
-// atOnce is how long a body may be that is sent in one request without being held
-// in memory.
-const atOnce = 64 << 20
-
-// twice sends a body at once that can be read twice, for its checksum and to be
-// sent: none of it is held in memory. It reports whether this is one.
-func (u *upload) twice(ctx context.Context) (o storage.Object, done bool, err error) {
-	if _, ok := u.in.Body.(io.ReadSeeker); !ok || u.in.Size == nil || *u.in.Size > atOnce {
-		return o, false, nil
-	}
-	body, err := storage.SumBody(ctx, u.in.Body, u.in.Size, atOnce)
-	if err != nil {
-		return o, true, err
-	}
-	u.read, u.crc = body.Size, body.CRC32C
-	o, err = u.single(ctx, body)
-	return o, true, u.conflict(err)
 }
 
 // conflict is an error in the words of who wanted no object to be there.
@@ -130,8 +111,8 @@ func (u *upload) conflict(err error) error {
 }
 
 // absent looks whether there is no such object yet, for services that do not.
-func (d *s3Driver) absent(ctx context.Context, bucket, name string) error {
-	if !d.checkAbsent {
+func (d *s3Driver) absent(ctx context.Context, ifAbsent bool, bucket, name string) error {
+	if !ifAbsent || !d.checkAbsent {
 		return nil
 	}
 	_, err := d.head(ctx, bucket, name)
@@ -170,6 +151,9 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 }
 
 func (u *upload) single(ctx context.Context, body io.ReadSeeker) (storage.Object, error) {
+	if err := u.absent(ctx, u.in.IfAbsent, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	var out *s3.PutObjectOutput
 	err := resend(ctx, !u.in.IfAbsent, body, func() (err error) {
 		out, err = u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.in.Bucket, Key: &u.in.Name, Body: body, ContentLength: &u.read,
@@ -218,6 +202,9 @@ func (u *upload) object(h *s3.HeadObjectOutput, metadata middleware.Metadata) (s
 // multipart sends the body in parts, which are nothing until they are
 // completed, and deletes them if they never will be.
 func (u *upload) multipart(ctx context.Context, first []byte, sum uint32) (_ storage.Object, err error) {
+	if err := u.absent(ctx, u.in.IfAbsent, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
+	}
 	id, err := u.createUpload(ctx, u.in.Bucket, u.in.Name, properties{u.in.ContentType, u.in.StorageClass, u.metadata, u.extra})
 	if err != nil {
 		return storage.Object{}, err

@@ -314,11 +314,11 @@ func (d *balancerDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalance
 			return err
 		}
 	}
-	if in.DrainTimeout != 0 {
-		if err := checkDrain(in.DrainTimeout); err != nil {
+	if in.DrainTimeout != nil {
+		if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 			return err
 		}
-		w.pool.Properties.DrainPeriodInSeconds = pointer(int32(in.DrainTimeout))
+		w.pool.Properties.DrainPeriodInSeconds = seconds(in.DrainTimeout)
 	}
 	if in.HealthCheck != nil {
 		probe, err := probeOf(*in.HealthCheck, value(rule.BackendPort))

@@ -26,19 +26,20 @@ func checkProtocol(p lb.Protocol) error {
 	return nil
 }
 
+// seconds is a number in the SDK's form.
+func seconds(n *int) *int32 {
+	if n == nil {
+		return nil
+	}
+	return pointer(int32(*n))
+}
+
 func distribution(a lb.Algorithm) (*armnetwork.LoadDistribution, error) {
 	d, ok := distributions[a]
 	if !ok {
 		return nil, op.Errorf(op.InvalidArgument, "algorithm: Azure Load Balancer has round_robin and source_hash, not %s", a)
 	}
 	return &d, nil
-}
-
-func checkDrain(seconds int) error {
-	if seconds < 0 || seconds > 3600 {
-		return op.Errorf(op.InvalidArgument, "drain_timeout is %d: it can be 0 to 3600 s", seconds)
-	}
-	return nil
 }
 
 // probeOf is a health check in Azure's form, which has one threshold for both
@@ -167,7 +168,7 @@ func (d *balancerDriver) design(ctx context.Context, a *api, r ref, location str
 	if err := checkProtocol(in.Protocol); err != nil {
 		return nil, err
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return nil, err
 	}
 	if in.Certificate != "" {
@@ -196,7 +197,7 @@ func (d *balancerDriver) design(ctx context.Context, a *api, r ref, location str
 	part := func(kind, name string) *armnetwork.SubResource {
 		return &armnetwork.SubResource{ID: pointer(a.path(balancerType, r) + "/" + kind + "/" + name)}
 	}
-	pool := &armnetwork.BackendAddressPoolPropertiesFormat{DrainPeriodInSeconds: given(int32(in.DrainTimeout))}
+	pool := &armnetwork.BackendAddressPoolPropertiesFormat{DrainPeriodInSeconds: seconds(in.DrainTimeout)}
 	b := &armnetwork.LoadBalancer{Location: &location, SKU: &armnetwork.LoadBalancerSKU{Name: pointer(armnetwork.LoadBalancerSKUNameStandard), Tier: pointer(armnetwork.LoadBalancerSKUTierRegional)},
 		Properties: &armnetwork.LoadBalancerPropertiesFormat{
 			FrontendIPConfigurations: []*armnetwork.FrontendIPConfiguration{{Name: pointer(frontendName), Properties: frontend}},
@@ -266,8 +267,8 @@ func memberPort(in lb.CreateBalancer) (int32, error) {
 		if err := checkPort("members: port", want); err != nil {
 			return 0, err
 		}
-		if m.Weight > 1 {
-			return 0, op.Errorf(op.InvalidArgument, "members: weight: Azure Load Balancer has no weights")
+		if err := lb.Unweighted(m.Weight, "Azure Load Balancer"); err != nil {
+			return 0, err
 		}
 		if port != 0 && port != want {
 			return 0, op.Errorf(op.InvalidArgument, "members: the ports %d and %d: all members of a balancer have one at Azure", port, want)

@@ -230,9 +230,9 @@ func (d *balancerDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Ba
 }
 
 // attach adds a member. The first one says which port they all have.
-func (d *balancerDriver) attach(ctx context.Context, balancer, node, ip string, port, weight int) (lb.Member, error) {
-	if weight > 1 {
-		return lb.Member{}, op.Errorf(op.InvalidArgument, "weight: Azure Load Balancer has no weights")
+func (d *balancerDriver) attach(ctx context.Context, balancer, node, ip string, port int, weight *int) (lb.Member, error) {
+	if err := lb.Unweighted(weight, "Azure Load Balancer"); err != nil {
+		return lb.Member{}, err
 	}
 	if port != 0 {
 		if err := checkPort("port", port); err != nil {
@@ -323,8 +323,8 @@ func (d *balancerDriver) change(ctx context.Context, balancer, member string, f 
 func (d *balancerDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateMember) error {
 	states := map[lb.Condition]armnetwork.LoadBalancerBackendAddressAdminState{lb.Enabled: armnetwork.LoadBalancerBackendAddressAdminStateNone, lb.Draining: armnetwork.LoadBalancerBackendAddressAdminStateDown}
 	return d.change(ctx, in.Balancer, in.Member, func(pool *armnetwork.BackendAddressPoolPropertiesFormat, i int) error {
-		if in.Weight > 1 {
-			return op.Errorf(op.InvalidArgument, "weight: Azure Load Balancer has no weights")
+		if err := lb.Unweighted(in.Weight, "Azure Load Balancer"); err != nil {
+			return err
 		}
 		if in.State == "" {
 			return nil

@@ -7,6 +7,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"hash/crc64"
+	"io"
 	"sync"
 	"time"
 
@@ -92,8 +93,8 @@ func (w writing) conditions() *blob.AccessConditions {
 	return c
 }
 
-// PutObject sends what fits into one block in one request, with its MD5, and more
-// in blocks, each with its CRC-64, that become the blob when the last is there.
+// PutObject sends what fits into one block, or can be read twice, in one request, with
+// its MD5, and more in blocks, each with its CRC-64, that become the blob when the last is there.
 func (d *blobsDriver) PutObject(ctx context.Context, in storage.PutObject) (storage.Object, error) {
 	if err := known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
@@ -107,6 +108,14 @@ func (d *blobsDriver) PutObject(ctx context.Context, in storage.PutObject) (stor
 	}
 	w.ifAbsent = in.IfAbsent
 	sum := md5.New()
+	if body, ok, err := in.Twice(ctx, sum); ok {
+		if err != nil {
+			return storage.Object{}, err
+		}
+		w.md5 = sum.Sum(nil)
+		etag, modified, err := d.putWhole(ctx, in, w, body)
+		return w.made(in, body.Size, etag, modified, err)
+	}
 	body := &storage.Parts{Body: in.Body, Size: in.Size, Part: d.partSize, Sum: sum}
 	if in.Size != nil {
 		body.Part = func(int) int64 { return max(d.partSize(0), (*in.Size+maxBlocks-1)/maxBlocks) }
@@ -119,15 +128,20 @@ func (d *blobsDriver) PutObject(ctx context.Context, in storage.PutObject) (stor
 	var modified *time.Time
 	if int64(len(first)) < body.Part(0) {
 		w.md5 = sum.Sum(nil)
-		etag, modified, err = d.putWhole(ctx, in, w, first)
+		etag, modified, err = d.putWhole(ctx, in, w, bytes.NewReader(first))
 	} else {
 		etag, modified, err = d.putBlocks(ctx, in, w, body, first)
 		w.md5 = sum.Sum(nil)
 	}
+	return w.made(in, body.Read, etag, modified, err)
+}
+
+// made is what has come of a put.
+func (w writing) made(in storage.PutObject, size int64, etag *azcore.ETag, modified *time.Time, err error) (storage.Object, error) {
 	if err != nil {
 		return storage.Object{}, about(exists(err, in.IfAbsent), "object", in.Name)
 	}
-	return properties{name: in.Name, size: &body.Read, contentType: &w.ContentType, etag: etag, md5: w.md5, metadata: w.Metadata, tier: w.Tier, modified: modified,
+	return properties{name: in.Name, size: &size, contentType: &w.ContentType, etag: etag, md5: w.md5, metadata: w.Metadata, tier: w.Tier, modified: modified,
 		extra: map[string]any{"blob_type": string(blob.BlobTypeBlockBlob)}}.object(in.Bucket), nil
 }
 
@@ -141,10 +155,17 @@ func exists(err error, ifAbsent bool) error {
 	return err
 }
 
-func (d *blobsDriver) putWhole(ctx context.Context, in storage.PutObject, w writing, body []byte) (*azcore.ETag, *time.Time, error) {
+func (d *blobsDriver) putWhole(ctx context.Context, in storage.PutObject, w writing, r io.ReadSeeker) (*azcore.ETag, *time.Time, error) {
+	body, err := storage.Rewindable(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	var out blockblob.UploadResponse
-	err := op.Again(ctx, !w.ifAbsent, func() (err error) {
-		out, err = did(d.blob(in.Bucket, in.Name).Upload(ctx, streaming.NopCloser(bytes.NewReader(body)), &blockblob.UploadOptions{HTTPHeaders: w.headers(), Metadata: w.Metadata,
+	err = op.Again(ctx, !w.ifAbsent, func() (err error) {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return op.Errorf(op.Internal, "reading the body again: %w", err)
+		}
+		out, err = did(d.blob(in.Bucket, in.Name).Upload(ctx, streaming.NopCloser(body), &blockblob.UploadOptions{HTTPHeaders: w.headers(), Metadata: w.Metadata,
 			Tier: w.tier(), Tags: w.Extra.Tags, AccessConditions: w.conditions(), CPKScopeInfo: w.scope(), TransactionalValidation: blob.TransferValidationTypeMD5(w.md5)}))
 		return err
 	})

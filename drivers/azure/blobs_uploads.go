@@ -323,7 +323,7 @@ func (d *blobsDriver) CompleteMultipartUpload(ctx context.Context, in storage.Co
 			return storage.Object{}, op.Errorf(op.InvalidArgument, "%q: part %d, the %d. that is given, is not there as it is given", in.Name, p.Number, i+1)
 		}
 		ids = append(ids, have.id)
-		sum = combine(sum, have.sum, have.size)
+		sum = storage.CRC64NVME.Combine(sum, have.sum, have.size)
 	}
 	if want := in.Checksums["crc64nvme"]; want != "" && want != hexCRC(sum) {
 		return storage.Object{}, op.Errorf(op.Internal, "the parts of %q are not what it should be: their CRC-64 is %s, not %s", in.Name, hexCRC(sum), want)
@@ -425,33 +425,4 @@ func (d *blobsDriver) ListMultipartUploads(ctx context.Context, in storage.ListM
 		slices.SortFunc(found, func(a, b storage.Upload) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 		return found, value(page.NextMarker), nil
 	})
-}
-
-// combine is the CRC-64 of two byte strings one after the other, of which only the
-// sums are known and the length of the second: see [storage.CombineCRC32C].
-func combine(first, second uint64, length int64) uint64 {
-	power, x := uint64(1)<<63, uint64(1)<<55
-	for n := length; n > 0; n >>= 1 {
-		if n&1 != 0 {
-			power = multiply(power, x)
-		}
-		x = multiply(x, x)
-	}
-	return multiply(first, power) ^ second
-}
-
-// multiply is the product of two polynomials modulo that of the CRC.
-func multiply(a, b uint64) uint64 {
-	var product uint64
-	for bit := uint64(1) << 63; bit != 0; bit >>= 1 {
-		if a&bit != 0 {
-			product ^= b
-		}
-		if b&1 != 0 {
-			b = b>>1 ^ 0x9a6c9329ac4bc9b5
-		} else {
-			b >>= 1
-		}
-	}
-	return product
 }

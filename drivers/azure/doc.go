@@ -107,10 +107,10 @@ one of the roles Storage Blob Data Reader, Contributor and Owner. Instead, ` + "
 - A bucket is a container. It is where its account is, so create_bucket takes no location.
 - delete_bucket looks first whether the container is empty: Azure would delete it with all that is in it. What somebody writes between the two is lost.
 - Objects are written as block blobs; append and page blobs can be listed, read, copied and deleted. storage_class is the access tier: Hot, Cool, Cold, Archive.
-- A body of up to 8 MiB is written in one request, with its MD5; a longer one in blocks, four at a time, each with its CRC-64. The MD5 of the whole is kept with it, and compared when the whole
+- A body of up to 8 MiB is written in one request, with its MD5, and so is one of up to 64 MiB that can be read twice and whose size is given, as a file's; any other in blocks, four at a time, each with its CRC-64. The MD5 of the whole is kept with it, and compared when the whole
   is read; a range of up to 4 MiB is compared with its own.
 - Azure has no uploads. Those of create_multipart_upload are blocks whose ids say what they are of. Whoever writes an object has Azure drop the blocks that others have staged for the
-  same name: their uploads are gone then, and a put_object of more than 8 MiB that was under way is a conflict. list_multipart_uploads finds the uploads of names that have no object yet.
+  same name: their uploads are gone then, and a put_object in blocks that was under way is a conflict. list_multipart_uploads finds the uploads of names that have no object yet.
 - An upload that is aborted, or a put_object that fails, of a name without an object, leaves nothing: for a moment there is an empty object. Where there is an object, Azure drops the blocks with its next
   version, or after a week.
 - The etag changes with the metadata too.

@@ -320,7 +320,7 @@ type DeployContainer struct {
 	CPUs          float64           `json:"cpus,omitzero" help:"The processors it may use; no limit if not given."`
 	Memory        int               `json:"memory,omitzero" unit:"MiB" help:"The memory it may use; no limit if not given."`
 	RestartPolicy RestartPolicy     `json:"restart_policy,omitzero" help:"What happens when it ends; the provider's default if not given."`
-	Replicas      int               `json:"replicas,omitzero" default:"1" help:"How many of it, where the provider keeps a number running."`
+	Replicas      *int              `json:"replicas,omitzero" default:"1" help:"How many of it, where the provider keeps a number running; with 0 it is there, and stopped."`
 	Tags          map[string]string `json:"tags,omitzero" help:"Its labels."`
 	Extra         map[string]any    `json:"extra,omitzero" help:"What the provider takes beyond these: see its page."`
 }
@@ -386,7 +386,15 @@ type ContainerDestroyer interface {
 type GetContainerLogs struct {
 	Container string `json:"container" op:"required" ref:"container" help:"The container."`
 	Follow    bool   `json:"follow,omitzero" help:"Go on with what it writes until it ends."`
-	Tail      int    `json:"tail,omitzero" help:"Only this many of the lines there are; all if not given."`
+	Tail      *int   `json:"tail,omitzero" help:"Only this many of the lines there are, with 0 and follow only those to come; all if not given."`
+}
+
+// Last is how many of the last lines are asked for; -1 for all.
+func (in GetContainerLogs) Last() (int, error) {
+	if in.Tail != nil && *in.Tail < 0 {
+		return 0, op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", *in.Tail)
+	}
+	return op.Or(in.Tail, -1), nil
 }
 
 // A LogLine is one line that a container wrote.

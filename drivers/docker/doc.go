@@ -15,7 +15,7 @@ With nothing configured, the daemon is found as the command line of Docker finds
 
 ## What to know
 
-- A container is a container: there are no clusters, and no replicas. A swarm is reached with native.
+- A container is a container: there are no clusters, and no replicas. The driver [swarm](driver-swarm-container.md) has both.
 - A container with a health check, the image's or one of extra, is pending until it is healthy and in error while it is unhealthy: wait(state = "running") waits for its health.
 - deploy_container pulls the image if it is not there, and returns when the container has been started. One that cannot be started is removed again.
 - A mount's source is a path of the daemon's host if it begins with /, else a volume's name; a volume that is not there is made. Without a source it is memory.

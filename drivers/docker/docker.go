@@ -1,5 +1,5 @@
-// Package docker is the driver "docker", of the container family: a Docker
-// daemon, wherever it is. It finds the daemon and the registries' credentials as
+// Package docker is the drivers "docker" and "swarm", of the container family: a
+// Docker daemon, wherever it is, and the swarm that it is a manager of. It finds the daemon and the registries' credentials as
 // Docker's own command line does, with its own libraries; package engine does
 // the rest.
 package docker
@@ -16,6 +16,7 @@ import (
 	"github.com/docker/cli/cli/connhelper"
 	endpoints "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/moby/client"
 
 	"github.com/cloudlark/cloudlark/drivers"
@@ -51,18 +52,27 @@ type configuration struct {
 }
 
 func open(_ context.Context, c configuration) (*engine.Driver, error) {
+	keychain, options, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	return engine.New(keychain, options...)
+}
+
+// options are what the daemon is connected to with, and the registries.
+func (c configuration) options() (authn.Keychain, []client.Opt, error) {
 	credentials := registry.Credentials{Registry: c.Registry, Username: c.Username, Password: c.Password, Dir: c.ConfigDir}
 	if err := credentials.Check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options, err := c.connection()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.APIVersion != "" {
 		options = append(options, client.WithAPIVersion(c.APIVersion))
 	}
-	return engine.New(credentials.Keychain(), options...)
+	return credentials.Keychain(), options, nil
 }
 
 // connection finds the daemon as Docker's command line does: what is given, then

@@ -155,7 +155,7 @@ func TestDaemon(t *testing.T) {
 	})
 
 	t.Run("replicas", func(t *testing.T) {
-		_, err := drivers.Call[container.Container](t.Context(), conn, container.DeployContainer{Name: "three", Image: d.Image, Replicas: 3})
+		_, err := drivers.Call[container.Container](t.Context(), conn, container.DeployContainer{Name: "three", Image: d.Image, Replicas: new(3)})
 		if op.KindOf(err) != op.InvalidArgument || !strings.Contains(err.Error(), "replicas is 3") {
 			t.Errorf("three replicas: %v", err)
 		}

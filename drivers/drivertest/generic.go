@@ -227,17 +227,19 @@ func match(want, have reflect.Value) bool {
 	return true
 }
 
-// counter counts the requests that reach it for one operation.
+// counter counts the requests of one operation that are answered: one that fails
+// may be asked again.
 type counter struct {
 	name string
 	n    atomic.Int64
 }
 
 func (c *counter) intercept(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
-	if r.Op.Name == c.name {
+	out, err := next(ctx, r)
+	if r.Op.Name == c.name && err == nil {
 		c.n.Add(1)
 	}
-	return next(ctx, r)
+	return out, err
 }
 
 // paged checks the list in, which must give the wanted identities, more than

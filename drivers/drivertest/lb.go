@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cloudlark/cloudlark/drivers"
@@ -140,7 +141,7 @@ func (s *lbSuite) balancers(t *testing.T) {
 		check.HealthyThreshold = check.UnhealthyThreshold
 	}
 	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
-	in = with(t, s.suite, in, "drain_timeout", 60)
+	in = with(t, s.suite, in, "drain_timeout", new(60))
 	b := call[lb.Balancer](t, s.conn, in)
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	if b.State != lb.Pending && b.State != lb.Running {
@@ -151,8 +152,8 @@ func (s *lbSuite) balancers(t *testing.T) {
 		if got.ID != b.ID || got.Name != in.Name || got.Port != 8080 || got.Protocol != lb.HTTP || got.Algorithm == "" || !tagged(got.Tags, in.Tags) {
 			t.Errorf("created with %+v, it is %+v", in, got)
 		}
-		if in.DrainTimeout != 0 && got.DrainTimeout != in.DrainTimeout {
-			t.Errorf("created with a drain_timeout of %d, it has %d", in.DrainTimeout, got.DrainTimeout)
+		if in.DrainTimeout != nil && got.DrainTimeout != *in.DrainTimeout {
+			t.Errorf("created with a drain_timeout of %d, it has %d", *in.DrainTimeout, got.DrainTimeout)
 		}
 		if h := got.HealthCheck; h == nil || h.Path != "/healthy" || h.Protocol != lb.HTTP || h.Interval != 20 || check.Timeout != 0 && h.Timeout != check.Timeout ||
 			h.HealthyThreshold != check.HealthyThreshold || h.UnhealthyThreshold != 4 {
@@ -231,8 +232,13 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 		t.Skip("the provider has one algorithm")
 	}, "list_supported_algorithms")
 	s.test(t, "drain_timeout", func(t *testing.T) {
-		in := with(t, s.suite, lb.UpdateBalancer{Balancer: before.ID}, "drain_timeout", 90)
-		step(t, in, func(want *lb.Balancer) { want.DrainTimeout = cmp.Or(in.DrainTimeout, want.DrainTimeout) })
+		for _, seconds := range []int{90, 0} {
+			in := lb.UpdateBalancer{Balancer: before.ID}
+			if seconds > 0 || s.Lacks["update_balancer.drain_timeout"] == "" { // not to wait is what some do anyway
+				in = with(t, s.suite, in, "drain_timeout", &seconds)
+			}
+			step(t, in, func(want *lb.Balancer) { want.DrainTimeout = op.Or(in.DrainTimeout, want.DrainTimeout) })
+		}
 	})
 	s.test(t, "nothing", func(t *testing.T) { step(t, lb.UpdateBalancer{}, func(*lb.Balancer) {}) })
 	s.test(t, "refuse port", func(t *testing.T) {
@@ -380,21 +386,38 @@ func (s *lbSuite) members(t *testing.T) {
 	s.test(t, "weight", func(t *testing.T) {
 		weighted := slices.ContainsFunc(list[lb.AlgorithmInfo](t, s.conn, lb.ListSupportedAlgorithms{}),
 			func(a lb.AlgorithmInfo) bool { return a.Name == lb.WeightedRoundRobin })
-		if !weighted {
-			t.Skip("the provider has no weights")
+		if !weighted { // and then none may be thought to be heeded
+			for _, weight := range []int{0, 2} {
+				s.refuse(t, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.22", Weight: &weight}, op.InvalidArgument)
+			}
+			return
 		}
-		with := s.create(t, lb.CreateBalancer{Algorithm: lb.WeightedRoundRobin, Members: []lb.NewMember{{IP: "10.0.0.21", Weight: 3}}})
-		if members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID}); len(members) != 1 || members[0].Weight != 3 {
-			t.Errorf("with weight 3, the members are %+v", members)
+		// A member without weight gets no new work.
+		weighs := func(m lb.Member, weight int) bool {
+			return m.Weight == weight && (m.State == lb.Enabled) == (weight > 0) && (m.State == lb.Draining) == (weight == 0)
 		}
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.22", Weight: 2})
-		if m.Weight != 2 {
+		with := s.create(t, lb.CreateBalancer{Algorithm: lb.WeightedRoundRobin, Members: []lb.NewMember{{IP: "10.0.0.21", Weight: new(3)}, {IP: "10.0.0.22", Weight: new(0)}}})
+		members := list[lb.Member](t, s.conn, lb.BalancerListMembers{Balancer: with.ID})
+		slices.SortFunc(members, func(a, b lb.Member) int { return strings.Compare(a.IP, b.IP) })
+		if len(members) != 2 || !weighs(members[0], 3) || !weighs(members[1], 0) {
+			t.Errorf("with the weights 3 and 0, the members are %+v", members)
+		}
+		if m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.23", Weight: new(0)}); !weighs(m, 0) {
+			t.Errorf("with weight 0, the member is %+v", m)
+		}
+		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.24", Weight: new(2)})
+		if !weighs(m, 2) {
 			t.Errorf("with weight 2, the member is %+v", m)
 		}
 		s.test(t, "update", func(t *testing.T) {
-			do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: 5})
-			s.member(t, with.ID, m.ID, "to have weight 5", func(m lb.Member) bool { return m.Weight == 5 && m.State == lb.Enabled })
-			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: -1}, op.InvalidArgument)
+			for _, weight := range []int{5, 0, 0, 4} {
+				do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: &weight})
+				s.member(t, with.ID, m.ID, fmt.Sprintf("to have weight %d", weight), func(m lb.Member) bool { return weighs(m, weight) })
+			}
+			do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID})
+			s.member(t, with.ID, m.ID, "to be as it was", func(m lb.Member) bool { return weighs(m, 4) })
+			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: new(-1)}, op.InvalidArgument)
+			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: new(0), State: lb.Enabled}, op.InvalidArgument)
 		}, "balancer_update_member", "balancer_get_member")
 	}, "balancer_attach_member", "list_supported_algorithms")
 }

@@ -123,8 +123,8 @@ func specified(in container.DeployContainer, extra DeployExtra, version string) 
 		return none, op.Errorf(op.InvalidArgument, format, args...)
 	}
 	switch {
-	case in.Replicas != 1:
-		return refuse("replicas is %d: a Docker daemon runs one container of a name; deploy several, or use a provider with clusters", in.Replicas)
+	case *in.Replicas != 1:
+		return refuse("replicas is %d: a Docker daemon runs one container of a name; deploy several, or a service with the driver swarm", *in.Replicas)
 	case in.Cluster != "":
 		return refuse("cluster: a Docker daemon has no clusters")
 	case in.CPUs < 0 || in.Memory < 0:

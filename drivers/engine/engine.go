@@ -1,7 +1,8 @@
 // Package engine is the driver for whatever speaks the Docker Engine API. The
-// providers "docker" and "joyent" open it, each in its own way.
+// providers "docker" and "joyent" open it, each in its own way, and "swarm" opens
+// [Swarm], which runs services on the swarm that a daemon manages.
 //
-// A container is a container; there are no clusters, and so no replicas. The SDK
+// A container of a [Driver] is a container; there are no clusters, and so no replicas. The SDK
 // makes one attempt a request: retrying is the host's. Every request goes through
 // ask or askOf, which make its error an [op.Error].
 package engine

@@ -60,13 +60,13 @@ var messages = []struct {
 	kind  op.Kind
 	words []string
 }{
-	{op.AlreadyExists, []string{"is already in use by container"}},
+	{op.AlreadyExists, []string{"is already in use by container", "name conflicts with an existing object"}},
 	{op.RateLimited, []string{"toomanyrequests", "429 too many requests"}},
 	{op.NotFound, []string{"pull access denied", "manifest unknown", "name unknown", "repository does not exist", "tag does not exist", "no such image"}},
 	{op.Unauthenticated, []string{"unauthorized", "authentication required", "no basic auth credentials", "incorrect username or password",
 		"tls: certificate required", "tls: bad certificate", "client authentication (--tlsverify)"}},
 	{op.PermissionDenied, []string{"requested access to the resource is denied", "x509: "}},
-	{op.Conflict, []string{"port is already allocated", "address already in use", "is already in progress"}},
+	{op.Conflict, []string{"port is already allocated", "address already in use", "is already in progress", "this node is not a swarm manager", "already in use by service"}},
 	{op.QuotaExceeded, []string{"no space left on device"}},
 	{op.InvalidArgument, []string{"invalid reference format", "invalid repository name", "gave http response to https client"}},
 	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "unexpected http status: 5", "exit status 255"}},

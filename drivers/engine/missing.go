@@ -2,7 +2,7 @@ package engine
 
 // Missing says why there are operations that the driver does not have.
 func Missing() map[string]string {
-	const clusters = "a Docker daemon is one machine; the clusters of its swarm mode are reached with native"
+	const clusters = "a Docker daemon is one machine; the clusters of its swarm mode are the driver swarm's"
 	const registries = "a daemon uses registries and does not list them: open one with the driver oci"
 	return map[string]string{
 		"list_locations":    clusters,

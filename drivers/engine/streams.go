@@ -24,8 +24,9 @@ import (
 // GetContainerLogs yields lines as they come.
 func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) {
-		if in.Tail < 0 {
-			yield(container.LogLine{}, op.Errorf(op.InvalidArgument, "tail is %d: it is not negative", in.Tail))
+		tail, err := in.Last()
+		if err != nil {
+			yield(container.LogLine{}, err)
 			return
 		}
 		c, err := d.inspect(ctx, in.Container)
@@ -34,8 +35,8 @@ func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 			return
 		}
 		options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: in.Follow}
-		if in.Tail > 0 {
-			options.Tail = strconv.Itoa(in.Tail)
+		if tail >= 0 {
+			options.Tail = strconv.Itoa(tail)
 		}
 		// A consumer that stops ends the request.
 		ctx, cancel := context.WithCancel(ctx)
@@ -58,7 +59,7 @@ func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 				yield(container.LogLine{}, failed(err, nil))
 				return
 			}
-			if !yield(line, nil) {
+			if !yield(line.LogLine, nil) {
 				return
 			}
 		}
@@ -70,6 +71,13 @@ func (d *Driver) GetContainerLogs(ctx context.Context, in container.GetContainer
 type message struct {
 	stream container.LogStream
 	text   []byte
+	source string // which of several wrote it, where there are several
+}
+
+// A line is a line of a log, and who wrote it.
+type line struct {
+	container.LogLine
+	source string
 }
 
 const (
@@ -95,7 +103,7 @@ func framed(r io.Reader) iter.Seq2[message, error] {
 				yield(message{}, op.Errorf(op.Internal, "the daemon's log is not in the form that was asked for"))
 				return
 			}
-			m := message{container.Stdout, make([]byte, n)}
+			m := message{stream: container.Stdout, text: make([]byte, n)}
 			if head[0] == byte(stdcopy.Stderr) {
 				m.stream = container.Stderr
 			}
@@ -120,7 +128,7 @@ func plain(r io.Reader) iter.Seq2[message, error] {
 		b := bufio.NewReaderSize(r, 64<<10)
 		for {
 			text, err := b.ReadSlice('\n')
-			if len(text) > 0 && !yield(message{container.Stdout, slices.Clone(text)}, nil) {
+			if len(text) > 0 && !yield(message{stream: container.Stdout, text: slices.Clone(text)}, nil) {
 				return
 			}
 			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
@@ -134,33 +142,34 @@ func plain(r io.Reader) iter.Seq2[message, error] {
 }
 
 // lines puts the parts of long lines together.
-func lines(messages iter.Seq2[message, error]) iter.Seq2[container.LogLine, error] {
-	return func(yield func(container.LogLine, error) bool) {
-		parts := map[container.LogStream]*container.LogLine{}
+func lines(messages iter.Seq2[message, error]) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		parts := map[string]*line{}
 		for m, err := range messages {
 			if err != nil {
-				yield(container.LogLine{}, err)
+				yield(line{}, err)
 				return
 			}
 			at, text := timed(m.text)
 			text, whole := bytes.CutSuffix(text, []byte("\n"))
-			part := parts[m.stream]
+			key := m.source + " " + string(m.stream)
+			part := parts[key]
 			if part == nil {
-				part = &container.LogLine{Time: at, Stream: m.stream}
+				part = &line{container.LogLine{Time: at, Stream: m.stream}, m.source}
 			}
 			part.Text += string(text)
-			parts[m.stream] = part
+			parts[key] = part
 			if !whole && len(part.Text) < longestLine {
 				continue
 			}
-			delete(parts, m.stream)
+			delete(parts, key)
 			part.Text = strings.TrimSuffix(part.Text, "\r")
 			if !yield(*part, nil) {
 				return
 			}
 		}
-		for _, stream := range slices.Sorted(maps.Keys(parts)) {
-			if !yield(*parts[stream], nil) {
+		for _, key := range slices.Sorted(maps.Keys(parts)) {
+			if !yield(*parts[key], nil) {
 				return
 			}
 		}

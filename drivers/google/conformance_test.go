@@ -2,7 +2,9 @@ package google
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/cloudlark/cloudlark/drivers"
@@ -62,19 +64,19 @@ func TestConformanceOnABadDay(t *testing.T) {
 	drivertest.Compute(t, h)
 }
 
-// repeat retries as a careful host does.
+// repeat retries as a careful host does, and its user: who is told that what was made
+// is removed again calls again, and so does whose create was not answered. The
+// stand-in fails after the effect only where the same request can be sent again.
 func repeat(ctx context.Context, r *op.Request, next op.Handler) (any, error) {
 	ctx = op.WithBudget(op.WithToken(ctx, op.Token(ctx)), 50)
-	may := r.Op.Idempotent
-	if d, ok := r.Driver.(op.Idempotent); ok && r.Op.Effect == op.Creates {
-		may = may || d.HonoursToken(r.Op)
-	}
-	out, err := next(ctx, r)
-	for op.KindOf(err) == op.RateLimited || op.KindOf(err) == op.Unavailable && may {
-		if !op.TakeRetry(ctx) {
-			break
+	for {
+		out, err := next(ctx, r)
+		again := op.KindOf(err) == op.RateLimited || op.KindOf(err) == op.Unavailable && (r.Op.Idempotent || r.Op.Effect == op.Creates)
+		if op.KindOf(err) == op.Conflict && strings.Contains(err.Error(), "call it again") {
+			ctx, again = op.WithToken(ctx, rand.Text()), true
 		}
-		out, err = next(ctx, r)
+		if !again || !op.TakeRetry(ctx) {
+			return out, err
+		}
 	}
-	return out, err
 }

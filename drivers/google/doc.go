@@ -57,8 +57,9 @@ changes answers with an operation, which is not waited for.
 const gcsDoc = `## What to know
 
 - An etag is the object's generation, which changes with the body alone. Google's own etag is in ` + "`extra`" + `.
-- A body of more than 8 MiB is sent by a resumable upload, 8 MiB at a time, and becomes visible when the last has arrived.
-- Every body is checked with its CRC32C. Google can be told it beforehand for bodies of up to 8 MiB, and refuses damaged ones; of others it is compared afterwards, and an
+- A body of up to 8 MiB is sent in one request, and so is one of up to 64 MiB that can be read twice and whose size is given, as a file's; any other by a resumable upload, 8 MiB at a time, and becomes
+  visible when the last has arrived.
+- Every body is checked with its CRC32C. Google is told it beforehand with what is sent in one request, and refuses damaged ones; of others it is compared afterwards, and an
   object that was damaged is deleted again. Whole reads are verified; reads of a range are not, as Google keeps no checksum of a range.
 - The parts of a multipart upload are objects below ` + "`.cloudlark/`" + ` in the bucket, which lists leave out, until Google composes them: only so can an upload be resumed by another
   process, in any order, and replace nothing with ` + "`if_absent`" + `. What is composed has no MD5. No other object's name can begin like that, and a bucket with uploads in it is not empty.

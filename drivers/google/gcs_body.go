@@ -35,8 +35,8 @@ type objectExtra struct {
 	ContentLanguage    string `json:"content_language,omitzero" help:"The language it is in."`
 }
 
-// PutObject sends what fits into one chunk in one request, with its checksum, and
-// more by a resumable upload, which becomes visible with its last chunk. Google
+// PutObject sends what fits into one chunk, or can be read twice, in one request, with
+// its checksum, and more by a resumable upload, which becomes visible with its last chunk. Google
 // can be told the checksum only before: of a longer body it is compared after, and
 // an object that is not what was sent is deleted again.
 func (d *gcsDriver) PutObject(ctx context.Context, in storage.PutObject) (storage.Object, error) {
@@ -49,6 +49,16 @@ func (d *gcsDriver) PutObject(ctx context.Context, in storage.PutObject) (storag
 	}
 	o := &gcs.Object{Name: in.Name, ContentType: cmp.Or(in.ContentType, "application/octet-stream"), Metadata: lower(in.Metadata), StorageClass: in.StorageClass,
 		CacheControl: extra.CacheControl, ContentDisposition: extra.ContentDisposition, ContentEncoding: extra.ContentEncoding, ContentLanguage: extra.ContentLanguage}
+	if body, ok, err := in.Twice(ctx); ok {
+		if err != nil {
+			return storage.Object{}, err
+		}
+		made, err := d.insert(ctx, in.Bucket, o, body, in.IfAbsent)
+		if err != nil {
+			return storage.Object{}, taken(err, in.IfAbsent, in.Name)
+		}
+		return objectOf(made), nil
+	}
 	body := &source{ctx: ctx, r: in.Body, size: in.Size, sum: crc32.New(castagnoli)}
 	first := make([]byte, chunk)
 	n, err := io.ReadFull(body, first)
@@ -71,10 +81,8 @@ func (d *gcsDriver) PutObject(ctx context.Context, in storage.PutObject) (storag
 	switch {
 	case body.err != nil:
 		return storage.Object{}, body.err
-	case err != nil && in.IfAbsent && isStatus(err, http.StatusPreconditionFailed):
-		return storage.Object{}, &op.Error{Kind: op.AlreadyExists, Message: fmt.Sprintf("there is an object %q already", in.Name), Err: err}
 	case err != nil:
-		return storage.Object{}, failed(err)
+		return storage.Object{}, taken(failed(err), in.IfAbsent, in.Name)
 	}
 	if want := encoded(body.sum); made.Crc32c != want {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -83,6 +91,14 @@ func (d *gcsDriver) PutObject(ctx context.Context, in storage.PutObject) (storag
 		return storage.Object{}, errors.Join(err, done(d.api.Objects.Delete(in.Bucket, in.Name).Generation(made.Generation).Context(undo)))
 	}
 	return objectOf(made), nil
+}
+
+// taken is what a failed condition means where there was to be no object.
+func taken(err error, ifAbsent bool, name string) error {
+	if ifAbsent && isStatus(err, http.StatusPreconditionFailed) {
+		return &op.Error{Kind: op.AlreadyExists, Message: fmt.Sprintf("there is an object %q already", name), Err: err}
+	}
+	return err
 }
 
 func encoded(sum hash.Hash32) string {

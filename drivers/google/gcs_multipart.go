@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -79,7 +78,7 @@ func (d *gcsDriver) CreateMultipartUpload(ctx context.Context, in storage.Create
 	if err != nil {
 		return storage.Upload{}, err
 	}
-	made, err := d.insert(ctx, in.Bucket, &gcs.Object{Name: uploadsDir + id, ContentType: "application/json", Metadata: map[string]string{"name": in.Name}}, body)
+	made, err := d.insert(ctx, in.Bucket, &gcs.Object{Name: uploadsDir + id, ContentType: "application/json", Metadata: map[string]string{"name": in.Name}}, body, false)
 	if err != nil {
 		return storage.Upload{}, err
 	}
@@ -92,10 +91,14 @@ func uploadOf(bucket string, record *gcs.Object) storage.Upload {
 }
 
 // insert writes an object in one request, which Google refuses if it is damaged.
-func (d *gcsDriver) insert(ctx context.Context, bucket string, o *gcs.Object, body storage.SummedBody) (*gcs.Object, error) {
+func (d *gcsDriver) insert(ctx context.Context, bucket string, o *gcs.Object, body storage.SummedBody, ifAbsent bool) (*gcs.Object, error) {
 	o.Crc32c = base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, body.CRC32C))
-	made, err := d.api.Objects.Insert(bucket, o).Context(ctx).WithRetry(nil, func(error) bool { return false }).
-		Media(struct{ io.Reader }{body}, googleapi.ContentType(cmp.Or(o.ContentType, "application/octet-stream")), googleapi.ChunkSize(0)).Do()
+	call := d.api.Objects.Insert(bucket, o).Context(ctx).WithRetry(nil, func(error) bool { return false }).
+		Media(struct{ io.Reader }{body}, googleapi.ContentType(cmp.Or(o.ContentType, "application/octet-stream")), googleapi.ChunkSize(0))
+	if ifAbsent {
+		call.IfGenerationMatch(0)
+	}
+	made, err := call.Do()
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -135,7 +138,7 @@ func (d *gcsDriver) UploadPart(ctx context.Context, in storage.UploadPart) (stor
 	if err != nil {
 		return storage.Part{}, err
 	}
-	made, err := d.insert(ctx, in.Bucket, &gcs.Object{Name: partName(in.Upload, in.Number)}, body)
+	made, err := d.insert(ctx, in.Bucket, &gcs.Object{Name: partName(in.Upload, in.Number)}, body, false)
 	if err != nil {
 		return storage.Part{}, err
 	}
@@ -189,11 +192,8 @@ func (d *gcsDriver) CompleteMultipartUpload(ctx context.Context, in storage.Comp
 	to := &gcs.Object{Name: in.Name, ContentType: r.ContentType, Metadata: r.Metadata, StorageClass: r.StorageClass, CacheControl: r.Extra.CacheControl,
 		ContentDisposition: r.Extra.ContentDisposition, ContentEncoding: r.Extra.ContentEncoding, ContentLanguage: r.Extra.ContentLanguage}
 	made, err := d.join(ctx, in.Bucket, in.Upload, names, to, in.IfAbsent)
-	if in.IfAbsent && isStatus(err, http.StatusPreconditionFailed) {
-		return storage.Object{}, &op.Error{Kind: op.AlreadyExists, Message: fmt.Sprintf("there is an object %q already", in.Name), Err: err}
-	}
 	if err != nil {
-		return storage.Object{}, err
+		return storage.Object{}, taken(err, in.IfAbsent, in.Name)
 	}
 	if made.Crc32c != want {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)

@@ -90,12 +90,12 @@ func (l *lbDriver) plan(ctx context.Context, in lb.CreateBalancer) (*blueprint, 
 		return nil, op.Errorf(op.InvalidArgument, "certificate: %s needs one: the id of an SSL certificate of the project", in.Protocol)
 	case !secure && in.Certificate != "":
 		return nil, op.Errorf(op.InvalidArgument, "certificate: %s has none", in.Protocol)
-	case b.form == targetPool && in.DrainTimeout != 0:
+	case b.form == targetPool && op.Or(in.DrainTimeout, 0) != 0:
 		return nil, op.Errorf(op.InvalidArgument, "drain_timeout: a target pool does not wait")
 	case len(in.Networks) > 1 || len(in.Subnets) > 0:
 		return nil, op.Errorf(op.InvalidArgument, "a balancer's members are in one network, and their subnets follow from them: give networks, with one")
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return nil, err
 	}
 	if _, err := b.algorithm(in.Algorithm, in.Protocol); err != nil {
@@ -120,11 +120,9 @@ func (l *lbDriver) plan(ctx context.Context, in lb.CreateBalancer) (*blueprint, 
 	return b, nil
 }
 
-func checkDrain(seconds int) error {
-	if seconds < 0 || seconds > 3600 {
-		return op.Errorf(op.InvalidArgument, "drain_timeout is at most an hour, not %d seconds", seconds)
-	}
-	return nil
+// draining is how long a member may finish what it has; 0 is said too.
+func draining(seconds int) *gce.ConnectionDraining {
+	return &gce.ConnectionDraining{DrainingTimeoutSec: int64(seconds), ForceSendFields: []string{"DrainingTimeoutSec"}}
 }
 
 // An algorithm in Google's words: a policy, and whether a client stays with a member.
@@ -319,7 +317,7 @@ func (l *lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (_ 
 func (b *blueprint) service(check string, backends []*gce.Backend) *gce.BackendService {
 	a, _ := b.algorithm(b.Algorithm, b.Protocol) // it was looked at before
 	s := &gce.BackendService{Name: b.name, Description: markOf(b.id), HealthChecks: []string{check}, Backends: backends, LoadBalancingScheme: "EXTERNAL_MANAGED",
-		LocalityLbPolicy: a.policy, SessionAffinity: a.affinity, ConnectionDraining: &gce.ConnectionDraining{DrainingTimeoutSec: int64(cmp.Or(b.DrainTimeout, usualDrain))}}
+		LocalityLbPolicy: a.policy, SessionAffinity: a.affinity, ConnectionDraining: draining(op.Or(b.DrainTimeout, usualDrain))}
 	switch {
 	case b.form == application:
 		s.Protocol = "HTTP" // TLS ends at the balancer
@@ -390,6 +388,18 @@ func (l *lbDriver) label(ctx context.Context, path string, tags map[string]strin
 		}
 		return l.d.alter(ctx, http.MethodPost, path+"/setLabels", &gce.GlobalSetLabelsRequest{Labels: tags, LabelFingerprint: rule.LabelFingerprint})
 	})
+}
+
+// relabel gives a rule that was made anew the labels of the one before, and does not
+// give up at once: nobody else knows them any more, not the caller who asks again.
+func (l *lbDriver) relabel(ctx context.Context, path string, tags map[string]string) error {
+	var last error
+	err := op.Poll(ctx, 2*time.Second, func(ctx context.Context) (bool, error) {
+		last = l.label(ctx, path, tags)
+		k := op.KindOf(last)
+		return k != op.Unavailable && k != op.RateLimited, nil
+	})
+	return cmp.Or(last, err)
 }
 
 // dismantle removes parts, the last first. It goes on when one stays, and says so.
@@ -520,10 +530,10 @@ func (l *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) err
 		return op.Errorf(op.InvalidArgument, "certificate: %s needs one", b.Protocol)
 	case !secure && in.Certificate != "":
 		return op.Errorf(op.InvalidArgument, "certificate: %s has none", b.Protocol)
-	case in.DrainTimeout != 0 && w.service == nil:
+	case w.service == nil && op.Or(in.DrainTimeout, 0) != 0:
 		return op.Errorf(op.InvalidArgument, "drain_timeout: a target pool does not wait")
 	}
-	if err := checkDrain(in.DrainTimeout); err != nil {
+	if err := lb.CheckDrain(in.DrainTimeout); err != nil {
 		return err
 	}
 	var a algorithm
@@ -547,7 +557,7 @@ func (l *lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) err
 			return err
 		}
 	}
-	if w.service != nil && (in.Algorithm != "" && before.Algorithm != in.Algorithm && a.affinity != "" || in.DrainTimeout != 0) {
+	if w.service != nil && (in.Algorithm != "" && before.Algorithm != in.Algorithm && a.affinity != "" || in.DrainTimeout != nil) {
 		err := optimistically(ctx, func(ctx context.Context) error { return l.retune(ctx, w.service, in, a) })
 		if err != nil {
 			return err
@@ -589,8 +599,8 @@ func (l *lbDriver) retune(ctx context.Context, s *gce.BackendService, in lb.Upda
 			patch.NullFields = []string{"LocalityLbPolicy"}
 		}
 	}
-	if in.DrainTimeout != 0 {
-		patch.ConnectionDraining = &gce.ConnectionDraining{DrainingTimeoutSec: int64(in.DrainTimeout)}
+	if in.DrainTimeout != nil {
+		patch.ConnectionDraining = draining(*in.DrainTimeout)
 	}
 	return l.d.alter(ctx, http.MethodPatch, path, patch)
 }
@@ -628,15 +638,15 @@ func (l *lbDriver) reroute(ctx context.Context, b *blueprint, w *wholeLB, port i
 		return err
 	}
 	err := l.d.insert(ctx, collection, &rule)
+	again, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
 	if err == nil {
-		err = l.label(ctx, path, old.Labels)
+		err = l.relabel(again, path, old.Labels)
 	} else {
-		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
 		if berr := l.d.insert(again, collection, &back); berr != nil {
 			return errors.Join(err, fmt.Errorf("and its rule could not be put back: %w", berr))
 		}
-		berr := l.label(again, path, old.Labels)
+		berr := l.relabel(again, path, old.Labels)
 		if b.Protocol != was {
 			berr = errors.Join(berr, l.d.erase(again, b.part(b.proxies(b.Protocol))))
 		}

@@ -57,10 +57,11 @@ func (l *lbDriver) endpoint(ctx context.Context, form string, own int, m lb.NewM
 	switch {
 	case e.port < 1 || e.port > 65535:
 		return e, op.Errorf(op.InvalidArgument, "port: there is no port %d", m.Port)
-	case m.Weight > 1:
-		return e, op.Errorf(op.InvalidArgument, "weight: Google's endpoints have none")
 	case (m.Node == "") == (m.IP == ""):
 		return e, op.Errorf(op.InvalidArgument, "a member is a node, or an address")
+	}
+	if err := lb.Unweighted(m.Weight, "Google Cloud"); err != nil {
+		return e, err
 	}
 	if form == passthrough || form == targetPool {
 		if e.port != own {

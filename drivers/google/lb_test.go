@@ -49,7 +49,7 @@ func balancerHarness(s *gce.Server) drivertest.Harness {
 // memberNode makes a node.
 func memberNode(t testing.TB, s *gce.Server) string {
 	t.Helper()
-	c := opener(s)(t, nil)
+	c := opener(s, repeat)(t, nil)
 	defer c.Close()
 	n, err := drivers.Call[compute.Node](t.Context(), c, compute.CreateNode{Name: "member", Size: "e2-micro", Image: "debian-cloud/family/debian-12"})
 	if err != nil {

@@ -108,7 +108,7 @@ func TestUnansweredCreate(t *testing.T) {
 			fmt.Fprint(w, made)
 		}
 	})
-	in := container.DeployContainer{Name: "web", Image: "nginx", Replicas: 1, Ports: []container.Port{{Port: 80}}, Extra: map[string]any{"service": "ClusterIP"}}
+	in := container.DeployContainer{Name: "web", Image: "nginx", Replicas: new(1), Ports: []container.Port{{Port: 80}}, Extra: map[string]any{"service": "ClusterIP"}}
 	ctx := op.WithToken(t.Context(), "t-1")
 	if _, err := w.DeployContainer(ctx, in); op.KindOf(err) != op.Unavailable || deleted {
 		t.Fatalf("it is deleted: %v; %v", deleted, err)

@@ -31,8 +31,9 @@ func (w Workloads) GetContainerLogs(ctx context.Context, in container.GetContain
 			yield(container.LogLine{}, err)
 			return
 		}
-		if in.Tail < 0 {
-			yield(container.LogLine{}, op.Errorf(op.InvalidArgument, "tail is %d: it is a number of lines", in.Tail))
+		tail, err := in.Last()
+		if err != nil {
+			yield(container.LogLine{}, err)
 			return
 		}
 		load, err := api.get(ctx, r)
@@ -46,7 +47,7 @@ func (w Workloads) GetContainerLogs(ctx context.Context, in container.GetContain
 			return
 		}
 		logs := podLogs{api: api, seen: map[string]time.Time{}}
-		for line, err := range logs.written(ctx, pods, in.Tail) {
+		for line, err := range logs.written(ctx, pods, tail) {
 			if !yield(line, err) || err != nil {
 				return
 			}
@@ -80,8 +81,8 @@ func runOf(p *corev1.Pod) (key string, started bool) {
 	return string(p.UID), false
 }
 
-// written yields what there is. With tail, only the last lines of all pods
-// together, which are among the last of each.
+// written yields what there is, or where tail is not negative only so many lines,
+// the last of all pods together, which are among the last of each.
 func (l *podLogs) written(ctx context.Context, pods []corev1.Pod, tail int) iter.Seq2[container.LogLine, error] {
 	return func(yield func(container.LogLine, error) bool) {
 		var sources []*lineSource
@@ -118,10 +119,11 @@ func (l *podLogs) written(ctx context.Context, pods []corev1.Pod, tail int) iter
 				return
 			}
 			switch {
-			case tail == 0:
+			case tail < 0:
 				if !yield(line, nil) {
 					return
 				}
+			case tail == 0:
 			case len(last) == tail:
 				last = append(last[1:], line)
 			default:
@@ -183,7 +185,7 @@ func (l *podLogs) follow(ctx context.Context, r ref) iter.Seq2[container.LogLine
 			reading[key] = true
 			since := l.seen[key]
 			readers.Go(func() {
-				s, err := l.open(ctx, &p, key, since, 0, true)
+				s, err := l.open(ctx, &p, key, since, -1, true)
 				if err == nil {
 					defer s.close()
 				}
@@ -263,7 +265,8 @@ type lineSource struct {
 }
 
 // open asks for a pod's log. since is the time of a line that is known; the API
-// has whole seconds, so some that are known come again.
+// has whole seconds, so some that are known come again. Where tail is not negative it
+// is how many of the last lines are read, but one at least, which tells where the log is.
 func (l *podLogs) open(ctx context.Context, p *corev1.Pod, key string, since time.Time, tail int, follow bool) (*lineSource, error) {
 	query := url.Values{"container": {mainContainer(p)}, "timestamps": {"true"}}
 	if follow {
@@ -272,8 +275,8 @@ func (l *podLogs) open(ctx context.Context, p *corev1.Pod, key string, since tim
 	if !since.IsZero() {
 		query.Set("sinceTime", since.UTC().Truncate(time.Second).Format(time.RFC3339))
 	}
-	if tail > 0 {
-		query.Set("tailLines", strconv.Itoa(tail))
+	if tail >= 0 {
+		query.Set("tailLines", strconv.Itoa(max(1, tail)))
 	}
 	resp, err := l.api.send(ctx, request{method: http.MethodGet, path: pod.path(p.Namespace, p.Name) + "/log", query: query,
 		header: map[string]string{"Accept": "*/*"}})

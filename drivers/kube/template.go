@@ -80,7 +80,7 @@ func design(in container.DeployContainer, extra DeployExtra, namespace, token st
 		meta.Annotations = map[string]string{}
 	}
 	meta.Annotations[noteToken] = token
-	replicas := int32(min(max(in.Replicas, math.MinInt32), math.MaxInt32))
+	replicas := int32(min(max(*in.Replicas, math.MinInt32), math.MaxInt32))
 	switch in.RestartPolicy {
 	case container.RestartNo, container.RestartOnFailure:
 		var again int32
@@ -89,9 +89,14 @@ func design(in container.DeployContainer, extra DeployExtra, namespace, token st
 			again = math.MaxInt32
 			template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
 		}
+		// A Job of none has ended before it began: it is one, which waits to be started.
+		idle := replicas == 0
+		if idle {
+			replicas = 1
+		}
 		p.kind = job
 		p.object = batchv1.Job{TypeMeta: metav1.TypeMeta{Kind: "Job", APIVersion: "batch/v1"}, ObjectMeta: meta,
-			Spec: batchv1.JobSpec{Parallelism: &replicas, Completions: &replicas, BackoffLimit: &again, Template: template}}
+			Spec: batchv1.JobSpec{Parallelism: &replicas, Completions: &replicas, Suspend: &idle, BackoffLimit: &again, Template: template}}
 	default:
 		p.object = appsv1.Deployment{TypeMeta: metav1.TypeMeta{Kind: "Deployment", APIVersion: "apps/v1"}, ObjectMeta: meta,
 			Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: selector}, Template: template}}

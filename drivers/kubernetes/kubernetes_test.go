@@ -298,7 +298,7 @@ func (c *cluster) takenBack(t *testing.T) {
 
 func (c *cluster) stopAndStart(t *testing.T) {
 	conn := c.open(t, nil)
-	v := c.deploy(t, conn, container.DeployContainer{Name: "many", Cluster: c.namespace(t, conn), Replicas: 3, Tags: map[string]string{"app": "many"}})
+	v := c.deploy(t, conn, container.DeployContainer{Name: "many", Cluster: c.namespace(t, conn), Replicas: new(3), Tags: map[string]string{"app": "many"}})
 	is(t, conn, v.ID, "to be three", func(v container.Container) bool { return v.Ready == 3 && len(v.IPs) == 3 })
 	if err := drivers.Do(t.Context(), conn, container.StopContainer{Container: v.ID, Timeout: new(1)}); err != nil {
 		t.Fatal(err)
@@ -316,7 +316,7 @@ func (c *cluster) stopAndStart(t *testing.T) {
 
 func (c *cluster) logsOfReplicas(t *testing.T) {
 	conn := c.open(t, nil)
-	v := c.deploy(t, conn, container.DeployContainer{Name: "talk", Cluster: c.namespace(t, conn), Replicas: 3,
+	v := c.deploy(t, conn, container.DeployContainer{Name: "talk", Cluster: c.namespace(t, conn), Replicas: new(3),
 		Command: []string{"sh", "-c", `echo "a of $HOSTNAME"; echo "b of $HOSTNAME"; sleep 600`}})
 	is(t, conn, v.ID, "to be three", func(v container.Container) bool { return v.Ready == 3 })
 	read := func(in container.GetContainerLogs) []container.LogLine {
@@ -336,7 +336,7 @@ func (c *cluster) logsOfReplicas(t *testing.T) {
 	if len(lines) != 6 || !slices.IsSortedFunc(lines, func(a, b container.LogLine) int { return a.Time.Compare(b.Time) }) {
 		t.Errorf("the lines are %+v", lines)
 	}
-	if last := read(container.GetContainerLogs{Tail: 2}); len(last) != 2 || last[1] != lines[5] || last[0] != lines[4] {
+	if last := read(container.GetContainerLogs{Tail: new(2)}); len(last) != 2 || last[1] != lines[5] || last[0] != lines[4] {
 		t.Errorf("the last two lines are %+v, of %+v", last, lines)
 	}
 	if followed := read(container.GetContainerLogs{Follow: true}); !slices.Equal(followed, lines) {

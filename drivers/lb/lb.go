@@ -64,7 +64,7 @@ type Member struct {
 	IP       string         `json:"ip" help:"Its address; empty where the provider knows members by node alone."`
 	Port     int            `json:"port" help:"Its port."`
 	Node     string         `json:"node" ref:"node" help:"The id of the compute node it is; empty if it was attached by address."`
-	Weight   int            `json:"weight" help:"Its share with weighted algorithms; 1 if the provider has none."`
+	Weight   int            `json:"weight" help:"Its share with weighted algorithms, of which 0 is none: it is draining; 1 if the provider has no weights."`
 	State    Condition      `json:"state" help:"Whether it may get work."`
 	Health   Health         `json:"health" help:"What the health check says."`
 	Extra    map[string]any `json:"extra" help:"What the provider has beyond these fields, in its own names."`
@@ -180,7 +180,7 @@ type NewMember struct {
 	Node   string `json:"node,omitzero" ref:"node" help:"A compute node of the same provider."`
 	IP     string `json:"ip,omitzero" help:"Instead of node: an address."`
 	Port   int    `json:"port,omitzero" help:"Its port; the balancer's if not given."`
-	Weight int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
+	Weight *int   `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms; with 0 it gets no new work."`
 }
 
 // CreateBalancer is what create_balancer takes.
@@ -192,7 +192,7 @@ type CreateBalancer struct {
 	Members      []NewMember       `json:"members,omitzero" help:"Its first members: dicts of node or ip, port and weight."`
 	HealthCheck  *HealthCheck      `json:"health_check,omitzero" help:"How it tells a healthy member; the provider's default if not given."`
 	Certificate  string            `json:"certificate,omitzero" help:"The provider's id of the TLS certificate, for https and tls."`
-	DrainTimeout int               `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given."`
+	DrainTimeout *int              `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member may take to finish what it has, where the provider can wait; with 0 it may not; the provider's usual time if not given."`
 	Location     string            `json:"location,omitzero" ref:"location" help:"Where; the connection's or the provider's choice if not given."`
 	Networks     []string          `json:"networks,omitzero" ref:"network" help:"The networks its members are in, where the provider asks."`
 	Subnets      []string          `json:"subnets,omitzero" ref:"subnet" help:"The subnets it has addresses in, where the provider asks."`
@@ -215,7 +215,7 @@ type UpdateBalancer struct {
 	Algorithm    Algorithm      `json:"algorithm,omitzero" help:"How it shall choose a member."`
 	HealthCheck  *HealthCheck   `json:"health_check,omitzero" help:"How it shall tell a healthy member."`
 	Certificate  string         `json:"certificate,omitzero" help:"The TLS certificate it shall have."`
-	DrainTimeout int            `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member shall have to finish what it has."`
+	DrainTimeout *int           `json:"drain_timeout,omitzero" unit:"s" help:"How long a detached member shall have to finish what it has; with 0 no time."`
 	Extra        map[string]any `json:"extra,omitzero" help:"What the provider changes beyond these: see its page."`
 }
 
@@ -249,7 +249,7 @@ type BalancerAttachMember struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	IP       string `json:"ip" op:"required" help:"The member's address."`
 	Port     int    `json:"port,omitzero" help:"Its port; the balancer's if not given."`
-	Weight   int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
+	Weight   *int   `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms; with 0 it gets no new work."`
 }
 
 // MemberAttacher is a driver that has balancer_attach_member.
@@ -262,7 +262,7 @@ type BalancerAttachComputeNode struct {
 	Balancer string `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	Node     string `json:"node" op:"required" ref:"node" help:"The node, of the same provider."`
 	Port     int    `json:"port,omitzero" help:"Its port; the balancer's if not given."`
-	Weight   int    `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms."`
+	Weight   *int   `json:"weight,omitzero" default:"1" help:"Its share with weighted algorithms; with 0 it gets no new work."`
 }
 
 // NodeAttacher is a driver that has balancer_attach_compute_node.
@@ -291,11 +291,28 @@ func FindMember(ctx context.Context, d MemberLister, in BalancerGetMember) (Memb
 	return Member{}, op.Errorf(op.NotFound, "the balancer %s has no member %q", in.Balancer, in.Member)
 }
 
+// Unweighted refuses a weight where the provider, of this name, has none. 1 is what all have.
+func Unweighted(weight *int, provider string) error {
+	if weight != nil && *weight != 1 {
+		return op.Errorf(op.InvalidArgument, "weight is %d: %s has no weights, all its members get the same share", *weight, provider)
+	}
+	return nil
+}
+
+// CheckDrain refuses a drain_timeout that is negative or longer than an hour: so long
+// wait those providers that do.
+func CheckDrain(seconds *int) error {
+	if n := op.Or(seconds, 0); n < 0 || n > 3600 {
+		return op.Errorf(op.InvalidArgument, "drain_timeout is from 0 seconds to an hour, not %d seconds", n)
+	}
+	return nil
+}
+
 // BalancerUpdateMember is what balancer_update_member takes.
 type BalancerUpdateMember struct {
 	Balancer string    `json:"balancer" op:"required" ref:"balancer" help:"The balancer."`
 	Member   string    `json:"member" op:"required" ref:"member" help:"The member."`
-	Weight   int       `json:"weight,omitzero" help:"The share it shall have with weighted algorithms."`
+	Weight   *int      `json:"weight,omitzero" help:"The share it shall have with weighted algorithms; with 0 it gets no new work, while it goes on with what it has."`
 	State    Condition `json:"state,omitzero" help:"enabled gives it work; draining no new work, while it goes on with what it has; disabled none."`
 }
 

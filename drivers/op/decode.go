@@ -607,6 +607,14 @@ func ParseDuration(text string) (time.Duration, error) {
 	return total, nil
 }
 
+// Or is what p points to, or what is taken where nothing was given.
+func Or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
 // Extra decodes the argument extra of an operation into the struct that a driver
 // says it takes there; a name that is not E's is an error.
 func Extra[E any](extra map[string]any) (E, error) {

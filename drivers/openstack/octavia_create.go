@@ -33,7 +33,7 @@ func (d *balancerDriver) CreateBalancer(ctx context.Context, in lb.CreateBalance
 	if err != nil {
 		return lb.Balancer{}, err
 	}
-	if in.DrainTimeout != 0 {
+	if op.Or(in.DrainTimeout, 0) != 0 {
 		return lb.Balancer{}, errDrain
 	}
 	front, err := listenerBody(in.Name, in.Port, in.Protocol, in.Certificate)
@@ -165,10 +165,11 @@ func (d *balancerDriver) memberBody(ctx context.Context, m lb.NewMember, port, c
 		return nil, op.Errorf(op.InvalidArgument, "a member is a node or an ip: give one of the two")
 	case port < 1 || port > 65535:
 		return nil, op.Errorf(op.InvalidArgument, "a member's port is %d: it can be 1 to 65535", port)
-	case m.Weight < 0 || m.Weight > 256:
-		return nil, op.Errorf(op.InvalidArgument, "a member's weight is %d: it can be 0 to 256", m.Weight)
 	}
-	body := object{"address": m.IP, "protocol_port": port, "weight": m.Weight}
+	if err := checkWeight(*m.Weight); err != nil {
+		return nil, err
+	}
+	body := object{"address": m.IP, "protocol_port": port, "weight": *m.Weight}
 	if check != 0 {
 		body["monitor_port"] = check
 	}

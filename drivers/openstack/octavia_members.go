@@ -23,10 +23,18 @@ type member struct {
 	Tags        []string
 }
 
-// usualWeight is the weight that a member has when it does not drain.
-func (m member) usualWeight() int {
-	before, _ := strconv.Atoi(word(m.Tags, weightWord))
-	return cmp.Or(m.Weight, before, 1)
+// paused is the weight that a member had before update_member let it drain, and has
+// when it is enabled again; ok is false of one that does not drain, or was given the weight 0.
+func (m member) paused() (weight int, ok bool) {
+	weight, err := strconv.Atoi(word(m.Tags, weightWord))
+	return weight, err == nil && m.Weight == 0
+}
+
+func checkWeight(weight int) error {
+	if weight < 0 || weight > 256 {
+		return op.Errorf(op.InvalidArgument, "a member's weight is %d: it can be 0 to 256", weight)
+	}
+	return nil
 }
 
 func memberOf(balancer string, i item[member]) lb.Member {
@@ -39,8 +47,8 @@ func memberOf(balancer string, i item[member]) lb.Member {
 	case m.Weight == 0:
 		out.State = lb.Draining // it keeps the connections that it has, and gets no new ones
 	}
-	if out.Weight == 0 {
-		out.Weight = m.usualWeight()
+	if before, ok := m.paused(); ok {
+		out.Weight = before
 	}
 	switch m.Health {
 	case "ONLINE", "DRAINING":
@@ -114,18 +122,27 @@ func (d *balancerDriver) BalancerGetMember(ctx context.Context, in lb.BalancerGe
 // BalancerUpdateMember lets a member drain by giving it no weight; the one that
 // it had is kept in a tag until it is enabled again.
 func (d *balancerDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateMember) error {
-	if in.Weight < 0 || in.Weight > 256 {
-		return op.Errorf(op.InvalidArgument, "weight is %d: it can be 1 to 256", in.Weight)
+	if err := checkWeight(op.Or(in.Weight, 1)); err != nil {
+		return err
+	}
+	if in.State == lb.Enabled && op.Or(in.Weight, 1) == 0 {
+		return op.Errorf(op.InvalidArgument, "state: a member of weight 0 gets no new work, and so is not enabled")
 	}
 	m, where, err := d.member(ctx, in.Balancer, in.Member)
 	if err != nil {
 		return err
 	}
-	weight := cmp.Or(in.Weight, m.v.usualWeight())
+	before, drains := m.v.paused()
+	if !drains {
+		before = m.v.Weight
+	}
+	weight := op.Or(in.Weight, before)
+	if in.State == lb.Enabled {
+		weight = cmp.Or(weight, 1)
+	}
 	tags := slices.DeleteFunc(append([]string{}, m.v.Tags...), func(t string) bool { return strings.HasPrefix(t, weightWord) })
-	drains := in.State == lb.Draining || in.State == "" && m.v.Weight == 0
 	body := object{"weight": weight, "tags": tags}
-	if drains {
+	if in.State == lb.Draining || in.State == "" && drains {
 		body["weight"], body["tags"] = 0, append(tags, weightWord+strconv.Itoa(weight))
 	}
 	if in.State != "" {

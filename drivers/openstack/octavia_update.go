@@ -14,7 +14,7 @@ import (
 // next only when the one before is done; the last is only begun. Repeated, it
 // goes on where it was.
 func (d *balancerDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) error {
-	if in.DrainTimeout != 0 {
+	if op.Or(in.DrainTimeout, 0) != 0 {
 		return errDrain
 	}
 	w, err := d.whole(ctx, in.Balancer)

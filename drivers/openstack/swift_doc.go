@@ -41,7 +41,7 @@ environment, as for Swift's own client: ` + "`ST_AUTH`, `ST_USER`, `ST_KEY`" + `
 ## What to know
 
 - A bucket is a container. It has no location; extra takes a storage_policy. Lists may lag behind writes: a cluster is consistent after a while.
-- A body of up to 8 MiB is one object, sent with its MD5; a longer one is a static large object: segments of 8 MiB, four of which are sent at a time, each with its MD5, and a manifest. They are in
+- A body of up to 8 MiB is one object, sent with its MD5, and so is one of up to 64 MiB that can be read twice and whose size is given, as a file's; any other is a static large object: segments of 8 MiB, four of which are sent at a time, each with its MD5, and a manifest. They are in
   the container ` + "`bucket_segments`" + `, which lists show too, and are deleted with the object, when it is written over, and when its upload fails. The container goes with its bucket.
 - Segments that were written while a connection thought that a bucket had none, by another program, stay when this connection writes the object over.
 - The whole of an object is compared with its MD5, and each segment of a large one; ranges are not, as there is no sum of a range.

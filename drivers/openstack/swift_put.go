@@ -46,8 +46,8 @@ func headersOf(contentType, class string, metadata map[string]string, extra map[
 	return headers, withMetadata(headers, "X-Object-Meta-", metadata)
 }
 
-// PutObject sends what fits into one segment in one request, with its MD5, and more
-// in segments, each with its own, that a manifest makes one object when all are there.
+// PutObject sends what fits into one segment, or can be read twice, in one request, with
+// its MD5, and more in segments, each with its own, that a manifest makes one object when all are there.
 func (d *swiftDriver) PutObject(ctx context.Context, in storage.PutObject) (storage.Object, error) {
 	if err := knownObject(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
@@ -65,24 +65,34 @@ func (d *swiftDriver) PutObject(ctx context.Context, in storage.PutObject) (stor
 			return storage.Object{}, err
 		}
 	}
-	body := &storage.Parts{Body: in.Body, Size: in.Size, Part: d.partSize}
+	sum := md5.New()
+	whole, atOnce, err := in.Twice(ctx, sum)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	body := &storage.Parts{Body: in.Body, Size: in.Size, Part: d.partSize, Read: whole.Size}
 	if in.Size != nil {
 		body.Part = func(int) int64 { return max(d.partSize(0), (*in.Size+maxParts-1)/maxParts) }
 	}
-	first, err := body.Next(ctx, 0, nil)
-	if err != nil {
-		return storage.Object{}, err
+	var first []byte
+	if !atOnce {
+		if first, err = body.Next(ctx, 0, nil); err != nil {
+			return storage.Object{}, err
+		}
+		if atOnce = int64(len(first)) < body.Part(0); atOnce {
+			sum.Write(first)
+			whole.ReadSeeker = bytes.NewReader(first)
+		}
 	}
 	tidy, err := d.replaced(ctx, in.Bucket, in.Name)
 	if err != nil {
 		return storage.Object{}, err
 	}
 	var h http.Header
-	large := int64(len(first)) == body.Part(0)
-	if large {
-		h, err = d.putSegments(ctx, in.Bucket, in.Name, headers, body, first)
+	if atOnce {
+		h, err = d.putWhole(ctx, in.Bucket, in.Name, headers, whole, sum.Sum(nil))
 	} else {
-		h, err = d.putWhole(ctx, in.Bucket, in.Name, headers, first)
+		h, err = d.putSegments(ctx, in.Bucket, in.Name, headers, body, first)
 	}
 	if in.IfAbsent && status(err) == http.StatusPreconditionFailed {
 		return storage.Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
@@ -98,7 +108,7 @@ func (d *swiftDriver) PutObject(ctx context.Context, in storage.PutObject) (stor
 	said.Set("Content-Length", strconv.FormatInt(body.Read, 10))
 	said.Set("Etag", h.Get("Etag"))
 	said.Set("Last-Modified", cmp.Or(h.Get("Last-Modified"), h.Get("Date")))
-	if large {
+	if !atOnce {
 		said.Set("X-Static-Large-Object", "True")
 	}
 	return objectOf(in.Bucket, in.Name, said), nil
@@ -117,13 +127,24 @@ func (d *swiftDriver) absent(ctx context.Context, bucket, name string) error {
 	return err
 }
 
-func (d *swiftDriver) putWhole(ctx context.Context, bucket, name string, headers map[string]string, body []byte) (http.Header, error) {
-	sum := md5.Sum(body)
-	headers["Etag"] = hex.EncodeToString(sum[:])
+func (d *swiftDriver) putWhole(ctx context.Context, bucket, name string, headers map[string]string, body io.ReadSeeker, sum []byte) (http.Header, error) {
+	headers["Etag"] = hex.EncodeToString(sum)
 	defer delete(headers, "Etag")
+	return d.sendAgain(ctx, headers["If-None-Match"] == "", bucket, name, headers, body)
+}
+
+// sendAgain is send, repeated where it may be.
+func (d *swiftDriver) sendAgain(ctx context.Context, repeatable bool, bucket, name string, headers map[string]string, r io.ReadSeeker) (http.Header, error) {
+	body, err := storage.Rewindable(r)
+	if err != nil {
+		return nil, err
+	}
 	var h http.Header
-	err := op.Again(ctx, headers["If-None-Match"] == "", func() (err error) {
-		h, err = d.send(ctx, bucket, name, headers, bytes.NewReader(body))
+	err = op.Again(ctx, repeatable, func() (err error) {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return op.Errorf(op.Internal, "reading the body again: %w", err)
+		}
+		h, err = d.send(ctx, bucket, name, headers, body)
 		return err
 	})
 	return h, err
@@ -165,10 +186,7 @@ func (d *swiftDriver) putSegments(ctx context.Context, bucket, name string, head
 		}
 		sum := md5.Sum(b)
 		s := segment{Path: "/" + bucket + segmentsSuffix + "/" + segmentName(id, i+1), ETag: hex.EncodeToString(sum[:]), Size: int64(len(b))}
-		err := op.Again(ctx, true, func() error {
-			_, err := d.send(ctx, bucket+segmentsSuffix, segmentName(id, i+1), map[string]string{"Etag": s.ETag}, bytes.NewReader(b))
-			return err
-		})
+		_, err := d.sendAgain(ctx, true, bucket+segmentsSuffix, segmentName(id, i+1), map[string]string{"Etag": s.ETag}, bytes.NewReader(b))
 		mu.Lock()
 		defer mu.Unlock()
 		sent[i] = s

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"iter"
 	"net/http"
 	"regexp"
@@ -111,17 +110,7 @@ func (d *swiftDriver) UploadPart(ctx context.Context, in storage.UploadPart) (st
 	}
 	part := storage.Part{Upload: in.Upload, Number: in.Number, Size: body.Size, ETag: hex.EncodeToString(sum.Sum(nil)), LastModified: time.Now()}
 	part.Checksums = map[string]string{"md5": part.ETag}
-	again, err := storage.Rewindable(body)
-	if err != nil {
-		return storage.Part{}, err
-	}
-	err = op.Again(ctx, true, func() error {
-		if _, err := again.Seek(0, io.SeekStart); err != nil {
-			return op.Errorf(op.Internal, "reading the body again: %w", err)
-		}
-		_, err := d.send(ctx, in.Bucket+segmentsSuffix, segmentName(in.Upload, in.Number), map[string]string{"Etag": part.ETag}, again)
-		return err
-	})
+	_, err = d.sendAgain(ctx, true, in.Bucket+segmentsSuffix, segmentName(in.Upload, in.Number), map[string]string{"Etag": part.ETag}, body)
 	return part, err
 }
 
@@ -186,7 +175,7 @@ func (d *swiftDriver) CompleteMultipartUpload(ctx context.Context, in storage.Co
 	}
 	if len(segments) == 1 && segments[0].Size == 0 { // which no manifest may have
 		used = nil
-		_, err = d.putWhole(ctx, in.Bucket, in.Name, r.Headers, nil)
+		_, err = d.putWhole(ctx, in.Bucket, in.Name, r.Headers, bytes.NewReader(nil), md5.New().Sum(nil))
 	} else {
 		_, err = d.putManifest(ctx, in.Bucket, in.Name, in.Upload, r.Headers, segments)
 	}

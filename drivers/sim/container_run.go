@@ -129,7 +129,7 @@ func checkDeploy(in container.DeployContainer) error {
 	case in.CPUs < 0 || in.Memory < 0:
 		return invalid("cpus and memory are not negative")
 	}
-	if err := checkReplicas(in.Replicas); err != nil {
+	if err := checkReplicas(*in.Replicas); err != nil {
 		return err
 	}
 	for _, p := range in.Ports {
@@ -191,10 +191,13 @@ func (d containerDriver) DeployContainer(ctx context.Context, in container.Deplo
 		if c.RestartPolicy == "" {
 			c.RestartPolicy = container.RestartNo
 		}
-		if err := c.scale(tx, now, in.Replicas); err != nil {
+		if err := c.scale(tx, now, *in.Replicas); err != nil {
 			return "", err
 		}
-		containers.put(tx, c.ID, c.starting(container.Pending, d.soon(now)))
+		if c.State = container.Stopped; c.Replicas > 0 {
+			c = c.starting(container.Pending, d.soon(now))
+		}
+		containers.put(tx, c.ID, c)
 		return c.ID, nil
 	}, d.showContainer)
 	release(out.Ports)
@@ -255,7 +258,8 @@ func (d containerDriver) StartContainer(ctx context.Context, in container.StartC
 		if c.State != container.Stopped {
 			return c, nil
 		}
-		return c.starting(container.Pending, d.soon(now)), c.scale(tx, now, max(1, c.Replicas))
+		err := c.scale(tx, now, max(1, c.Replicas))
+		return c.starting(container.Pending, d.soon(now)), err
 	})
 }
 
@@ -362,12 +366,13 @@ func (c containerRecord) lines(now time.Time) []container.LogLine {
 
 func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetContainerLogs) iter.Seq2[container.LogLine, error] {
 	return op.Follow(ctx, beat/10, func(ctx context.Context, cursor string) ([]container.LogLine, string, error) {
+		tail, err := in.Last()
+		if err != nil {
+			return nil, "", err
+		}
 		var c containerRecord
 		var now time.Time
 		look := func() error {
-			if in.Tail < 0 {
-				return invalid("tail is not negative")
-			}
 			return d.world.view(ctx, func(tx *txn, at time.Time) (err error) {
 				now = at
 				c, err = d.container(tx, at, in.Container)
@@ -375,7 +380,6 @@ func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetC
 			})
 		}
 		var seen time.Time
-		var err error
 		if cursor == "" {
 			// Faults spare streams: a simple chain sees one only when it is opened,
 			// before anything here can fail, and could not repeat it.
@@ -394,15 +398,15 @@ func (d containerDriver) GetContainerLogs(ctx context.Context, in container.GetC
 		lines := slices.DeleteFunc(c.lines(now), func(l container.LogLine) bool { return !l.Time.After(seen) })
 		if cursor == "" {
 			seen = c.CreatedAt
-			if in.Tail > 0 {
-				lines = lines[max(0, len(lines)-in.Tail):]
-			}
-		}
-		if !in.Follow || c.State == container.Stopped {
-			return lines, "", nil
 		}
 		if len(lines) > 0 {
 			seen = lines[len(lines)-1].Time
+		}
+		if cursor == "" && tail >= 0 {
+			lines = lines[max(0, len(lines)-tail):]
+		}
+		if !in.Follow || c.State == container.Stopped {
+			return lines, "", nil
 		}
 		return lines, seen.Format(time.RFC3339Nano), nil
 	})

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -60,10 +59,19 @@ func memberKey(balancer, id string) string { return balancer + " " + id }
 
 func (m memberRecord) gone(now time.Time) bool { return !m.Gone.IsZero() && !now.Before(m.Gone) }
 
+// condition is whether the member gets work: without weight it gets none that is new.
+func (m memberRecord) condition() lb.Condition {
+	if m.Weight == 0 && m.State == lb.Enabled {
+		return lb.Draining
+	}
+	return m.State
+}
+
 // show is what the API says of the member. Its health follows its node: one
 // that runs answers the check. An address that is no node's always does.
 func (m memberRecord) show(tx *txn, now time.Time) lb.Member {
 	out := m.Member
+	out.State = m.condition()
 	switch n, ok := nodes.get(tx, m.Node); {
 	case now.Before(m.Checked):
 		out.Health = lb.HealthUnknown
@@ -148,10 +156,11 @@ func (d lbDriver) check(tx *txn, b lb.Balancer) error {
 		return invalid("protocol: balancers here do not speak %q", b.Protocol)
 	case !slices.Contains(algorithms[:], b.Algorithm):
 		return invalid("algorithm: balancers here do not have %q: see list_supported_algorithms", b.Algorithm)
-	case b.DrainTimeout < 1 || b.DrainTimeout > 3600:
-		return invalid("drain_timeout is from 1 second to an hour, not %d seconds", b.DrainTimeout)
 	case encrypted && b.Certificate == "":
 		return invalid("certificate: protocol %s needs one", b.Protocol)
+	}
+	if err := lb.CheckDrain(&b.DrainTimeout); err != nil {
+		return err
 	}
 	if h := b.HealthCheck; h != nil {
 		switch {
@@ -202,7 +211,7 @@ func (d lbDriver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.
 			}
 		}
 		b := balancerRecord{Balancer: lb.Balancer{Name: in.Name, State: lb.Pending, Port: in.Port, Protocol: in.Protocol, Algorithm: in.Algorithm,
-			HealthCheck: in.HealthCheck, Certificate: in.Certificate, DrainTimeout: cmp.Or(in.DrainTimeout, usualDrain), Location: location, Tags: maps.Clone(in.Tags), CreatedAt: now},
+			HealthCheck: in.HealthCheck, Certificate: in.Certificate, DrainTimeout: op.Or(in.DrainTimeout, usualDrain), Location: location, Tags: maps.Clone(in.Tags), CreatedAt: now},
 			transition: transition[lb.State]{lb.Running, now.Add(d.boot)}}
 		if b.HealthCheck == nil {
 			b.HealthCheck = usualCheck(b.Protocol)
@@ -238,7 +247,7 @@ func (d lbDriver) UpdateBalancer(ctx context.Context, in lb.UpdateBalancer) erro
 		replace(&b.Protocol, in.Protocol)
 		replace(&b.Algorithm, in.Algorithm)
 		replace(&b.Certificate, in.Certificate)
-		replace(&b.DrainTimeout, in.DrainTimeout)
+		b.DrainTimeout = op.Or(in.DrainTimeout, b.DrainTimeout)
 		replace(&b.HealthCheck, in.HealthCheck)
 		if err := d.check(tx, b.Balancer); err != nil {
 			return err
@@ -303,12 +312,9 @@ func (d lbDriver) BalancerListMembers(ctx context.Context, in lb.BalancerListMem
 
 // attach adds a member to a balancer and returns its id.
 func (d lbDriver) attach(tx *txn, now time.Time, b balancerRecord, in lb.NewMember) (string, error) {
-	m := memberRecord{Member: lb.Member{Balancer: b.ID, IP: in.IP, Port: in.Port, Node: in.Node, Weight: in.Weight, State: lb.Enabled}, Checked: d.soon(now)}
+	m := memberRecord{Member: lb.Member{Balancer: b.ID, IP: in.IP, Port: in.Port, Node: in.Node, Weight: *in.Weight, State: lb.Enabled}, Checked: d.soon(now)}
 	if m.Port == 0 {
 		m.Port = b.Port
-	}
-	if m.Weight == 0 {
-		m.Weight = 1
 	}
 	if err := checkWeight(m.Weight); err != nil {
 		return "", err
@@ -341,8 +347,8 @@ func (d lbDriver) attach(tx *txn, now time.Time, b balancerRecord, in lb.NewMemb
 }
 
 func checkWeight(weight int) error {
-	if weight < 1 || weight > 256 {
-		return invalid("weight is from 1 to 256, not %d", weight)
+	if weight < 0 || weight > 256 {
+		return invalid("weight is from 0 to 256, not %d", weight)
 	}
 	return nil
 }
@@ -395,8 +401,15 @@ func (d lbDriver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdate
 		if !m.Gone.IsZero() {
 			return op.Errorf(op.Conflict, "the member %s is being detached", in.Member)
 		}
-		replace(&m.Weight, in.Weight)
+		m.Weight = op.Or(in.Weight, m.Weight)
 		replace(&m.State, in.State)
+		switch {
+		case in.State != lb.Enabled || m.Weight != 0:
+		case in.Weight != nil:
+			return invalid("state: a member of weight 0 gets no new work, and so is not enabled")
+		default:
+			m.Weight = 1
+		}
 		if err := checkWeight(m.Weight); err != nil {
 			return err
 		}

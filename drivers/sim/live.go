@@ -230,7 +230,7 @@ func survey(tx *txn, now time.Time, reach []netip.Prefix) plan {
 			if m.gone(now) {
 				continue
 			}
-			t := memberPlan{id: m.ID, weight: m.Weight, state: m.State, leaving: !m.Gone.IsZero()}
+			t := memberPlan{id: m.ID, weight: m.Weight, state: m.condition(), leaving: !m.Gone.IsZero()}
 			address := net.JoinHostPort(m.IP, strconv.Itoa(m.Port))
 			switch ip, _ := netip.ParseAddr(m.IP); {
 			case m.Node != "":

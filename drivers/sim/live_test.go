@@ -79,6 +79,17 @@ func server(t testing.TB, name string, answer http.HandlerFunc) *httptest.Server
 
 func portOf(s *httptest.Server) int { return s.Listener.Addr().(*net.TCPAddr).Port }
 
+// patient is a check that looks at a member at once, and has not looked again when a
+// test is over: none finds a member unhealthy that is slow on a busy machine.
+func patient(p lb.Protocol) *lb.HealthCheck {
+	return &lb.HealthCheck{Protocol: p, Path: "/", Interval: 600, Timeout: 600, HealthyThreshold: 1, UnhealthyThreshold: 1}
+}
+
+// eager is a check that soon finds out.
+func eager() *lb.HealthCheck {
+	return &lb.HealthCheck{Protocol: lb.HTTP, Path: "/", Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}
+}
+
 // newTier makes a balancer as said, without members, on any port.
 func newTier(t testing.TB, in lb.CreateBalancer) *tier {
 	t.Helper()
@@ -94,7 +105,9 @@ func newTier(t testing.TB, in lb.CreateBalancer) *tier {
 	if in.Port == 0 {
 		in.Port = 8080
 	}
-	in.HealthCheck = &lb.HealthCheck{Protocol: lb.HTTP, Path: "/", Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}
+	if in.HealthCheck == nil {
+		in.HealthCheck = patient(lb.HTTP)
+	}
 	b, err := drivers.Call[lb.Balancer](t.Context(), x.conn, in)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +128,7 @@ func (x *tier) balancer() lb.Balancer {
 // attach adds a server and waits until it is healthy.
 func (x *tier) attach(name string, s *httptest.Server, weight int) {
 	x.t.Helper()
-	m, err := drivers.Call[lb.Member](x.t.Context(), x.conn, lb.BalancerAttachMember{Balancer: x.id, IP: "127.0.0.1", Port: portOf(s), Weight: weight})
+	m, err := drivers.Call[lb.Member](x.t.Context(), x.conn, lb.BalancerAttachMember{Balancer: x.id, IP: "127.0.0.1", Port: portOf(s), Weight: &weight})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -205,7 +218,8 @@ func TestAlgorithms(t *testing.T) {
 			x := newTier(t, lb.CreateBalancer{Algorithm: c.algorithm})
 			x.attach("a", server(t, "a", nil), 1)
 			x.attach("b", server(t, "b", nil), 3)
-			if n := x.who(40); !c.right(n) {
+			x.attach("c", server(t, "c", nil), 0)
+			if n := x.who(40); !c.right(n) || n["c"] > 0 {
 				t.Errorf("%v", n)
 			}
 		})
@@ -263,6 +277,7 @@ func TestKilledMember(t *testing.T) {
 	if n := x.who(20); n["a"] != 20 {
 		t.Errorf("%v", n)
 	}
+	x.do(lb.UpdateBalancer{Balancer: x.id, HealthCheck: eager()})
 	x.until("b", func(m lb.Member) bool { return m.Health == lb.Unhealthy })
 	a.Close()
 	x.until("a", func(m lb.Member) bool { return m.Health == lb.Unhealthy })
@@ -280,7 +295,7 @@ func TestDrain(t *testing.T) {
 			if cut {
 				drain = 1
 			}
-			x := newTier(t, lb.CreateBalancer{DrainTimeout: drain})
+			x := newTier(t, lb.CreateBalancer{DrainTimeout: &drain})
 			release, began := make(chan struct{}), make(chan struct{})
 			slow := func(w http.ResponseWriter, r *http.Request) {
 				close(began)
@@ -341,7 +356,7 @@ func TestSwitchedMember(t *testing.T) {
 		}
 	}
 	x.do(lb.UpdateBalancer{Balancer: x.id, Algorithm: lb.WeightedRoundRobin, Port: 8081})
-	x.do(lb.BalancerUpdateMember{Balancer: x.id, Member: x.members["a"], Weight: 4})
+	x.do(lb.BalancerUpdateMember{Balancer: x.id, Member: x.members["a"], Weight: new(4)})
 	if n := x.who(10); n["a"] != 8 {
 		t.Errorf("with weights: %v", n)
 	}
@@ -375,7 +390,7 @@ func TestTCP(t *testing.T) {
 		t.Run(string(protocol), func(t *testing.T) {
 			b, err := drivers.Call[lb.Balancer](t.Context(), conn, lb.CreateBalancer{Name: string(protocol), Port: 9000, Protocol: protocol, Certificate: map[lb.Protocol]string{lb.TLS: "any"}[protocol],
 				Members:     []lb.NewMember{{IP: "127.0.0.1", Port: echo.Addr().(*net.TCPAddr).Port}},
-				HealthCheck: &lb.HealthCheck{Protocol: lb.TCP, Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}})
+				HealthCheck: patient(lb.TCP)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -454,9 +469,9 @@ func TestUpgrade(t *testing.T) {
 // when they do; what is elsewhere is not connected to; nothing is left after the
 // connections are closed.
 func TestLiveThings(t *testing.T) {
-	x := newTier(t, lb.CreateBalancer{})
+	x := newTier(t, lb.CreateBalancer{HealthCheck: eager()})
 	boxes := open(t, x.ps, container.Family, listening)
-	c, err := drivers.Call[container.Container](t.Context(), boxes, container.DeployContainer{Name: "box", Image: "nginx", Ports: []container.Port{{Port: 80}}, Replicas: 1})
+	c, err := drivers.Call[container.Container](t.Context(), boxes, container.DeployContainer{Name: "box", Image: "nginx", Ports: []container.Port{{Port: 80}}, Replicas: new(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -478,6 +493,7 @@ func TestLiveThings(t *testing.T) {
 	for name, is := range map[string]func(lb.Member) bool{"published": healthy, "inside": healthy, "elsewhere": unhealthy, "node": healthy} {
 		x.until(name, is)
 	}
+	x.do(lb.UpdateBalancer{Balancer: x.id, HealthCheck: patient(lb.HTTP)})
 	if n := x.who(9); n["box\n"] != 6 || n["web\n"] != 3 {
 		t.Errorf("%v", n)
 	}
@@ -493,7 +509,7 @@ func TestLiveThings(t *testing.T) {
 	}
 	x.until("inside", healthy)
 
-	taken := container.DeployContainer{Name: "other", Image: "nginx", Ports: []container.Port{{Port: 80, HostPort: portOf(server(t, "x", nil))}}, Replicas: 1}
+	taken := container.DeployContainer{Name: "other", Image: "nginx", Ports: []container.Port{{Port: 80, HostPort: portOf(server(t, "x", nil))}}, Replicas: new(1)}
 	if _, err := drivers.Call[container.Container](t.Context(), boxes, taken); op.KindOf(err) != op.Conflict {
 		t.Errorf("a port of another program: %v", err)
 	}

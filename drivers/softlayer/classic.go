@@ -222,7 +222,7 @@ func (c *classic) create(ctx context.Context, in lb.CreateBalancer, more extra) 
 		if err != nil {
 			return lb.Balancer{}, err
 		}
-		servers = append(servers, datatypes.Network_LBaaS_LoadBalancerServerInstanceInfo{PrivateIpAddress: &ip, Weight: sl.Int(max(1, m.Weight))})
+		servers = append(servers, datatypes.Network_LBaaS_LoadBalancerServerInstanceInfo{PrivateIpAddress: &ip, Weight: m.Weight})
 	}
 	if have, err := c.named(ctx, in.Name); err != nil {
 		return lb.Balancer{}, err
@@ -453,7 +453,8 @@ func (c *classic) members(ctx context.Context, id string) ([]lb.Member, error) {
 }
 
 func classicMember(b datatypes.Network_LBaaS_LoadBalancer, m datatypes.Network_LBaaS_Member, node string) lb.Member {
-	out := lb.Member{Balancer: str(b.Uuid), ID: str(m.Uuid), IP: str(m.Address), Node: node, Weight: max(1, num(m.Weight)), State: lb.Enabled, Health: lb.HealthUnknown,
+	weight := op.Or(m.Weight, 1)
+	out := lb.Member{Balancer: str(b.Uuid), ID: str(m.Uuid), IP: str(m.Address), Node: node, Weight: weight, State: conditionOf(weight, classicBalancer(b).Algorithm), Health: lb.HealthUnknown,
 		Extra: map[string]any{"provisioningStatus": str(m.ProvisioningStatus)}}
 	if l := front(b); l != nil && l.DefaultPool != nil {
 		out.Port = num(l.DefaultPool.ProtocolPort)
@@ -481,7 +482,7 @@ func (c *classic) attach(ctx context.Context, id string, m lb.NewMember) (lb.Mem
 		return lb.Member{}, err
 	}
 	var after datatypes.Network_LBaaS_LoadBalancer
-	add := datatypes.Network_LBaaS_LoadBalancerServerInstanceInfo{PrivateIpAddress: &ip, Weight: sl.Int(max(1, m.Weight))}
+	add := datatypes.Network_LBaaS_LoadBalancerServerInstanceInfo{PrivateIpAddress: &ip, Weight: m.Weight}
 	if err := c.call(ctx, memberService, "addLoadBalancerMembers", &sl.Options{Mask: mask}, &after, id, []any{add}); err != nil {
 		return lb.Member{}, err
 	}

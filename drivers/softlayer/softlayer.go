@@ -58,7 +58,7 @@ key is then one of IBM Cloud's (or ` + "`IBMCLOUD_API_KEY`" + `), which is excha
 - A balancer keeps its name on classic. It has one listener; one with several shows that of the lowest port. While a change is under way it is pending, and takes no other.
 - Members are private addresses. On classic all have one port, which the first ones say; on VPC each has its own. A node is a member by its private address.
 - A health check has one number of tries, which is unhealthy_threshold, for both thresholds.
-- algorithm is round_robin, weighted_round_robin or least_connections. Neither a member's state nor how long it may drain can be set.
+- algorithm is round_robin, weighted_round_robin or least_connections. With weighted_round_robin a member of weight 0 gets no new work; with the others IBM Cloud ignores weights, and 0 is refused. Neither a member's state nor how long it may drain can be set otherwise.
 - The balancers have no tags here: on VPC these are another service's.
 - certificate is a number on classic, of a certificate there; on VPC the CRN of one of Secrets Manager's.
 - native takes a method and a path: ` + "`balancers.native(\"GET /SoftLayer_Account/getObject\")`" + ` on classic, ` + "`balancers.native(\"GET /regions\")`" + ` on VPC, where version and generation are added.
@@ -142,7 +142,7 @@ func (d *driver) GetBalancer(ctx context.Context, in lb.GetBalancer) (lb.Balance
 var algorithms = []lb.Algorithm{lb.RoundRobin, lb.WeightedRoundRobin, lb.LeastConnections}
 
 // check refuses what neither infrastructure has.
-func (d *driver) check(port int, p lb.Protocol, a lb.Algorithm, h *lb.HealthCheck, certificate string, drain int) error {
+func (d *driver) check(port int, p lb.Protocol, a lb.Algorithm, h *lb.HealthCheck, certificate string, drain *int) error {
 	secure := p == lb.HTTPS || p == lb.TLS
 	switch {
 	case port < 0 || port > 65535:
@@ -153,7 +153,7 @@ func (d *driver) check(port int, p lb.Protocol, a lb.Algorithm, h *lb.HealthChec
 		return op.Errorf(op.InvalidArgument, "certificate: https needs one, and the others have none")
 	case a != "" && !slices.Contains(algorithms, a):
 		return op.Errorf(op.InvalidArgument, "algorithm: IBM Cloud has round_robin, weighted_round_robin and least_connections, not %s", a)
-	case drain != 0:
+	case drain != nil:
 		return op.Errorf(op.InvalidArgument, "drain_timeout: IBM Cloud has none")
 	}
 	if h == nil {
@@ -186,10 +186,31 @@ func checkMember(m lb.NewMember) error {
 		return op.Errorf(op.InvalidArgument, "ip: %q is no address", m.IP)
 	case m.Port < 0 || m.Port > 65535:
 		return op.Errorf(op.InvalidArgument, "port: there is no port %d", m.Port)
-	case m.Weight < 0 || m.Weight > 100:
-		return op.Errorf(op.InvalidArgument, "weight is from 1 to 100, not %d", m.Weight)
+	}
+	return checkWeight(*m.Weight)
+}
+
+func checkWeight(weight int) error {
+	if weight < 0 || weight > 100 {
+		return op.Errorf(op.InvalidArgument, "weight is from 0 to 100, not %d", weight)
 	}
 	return nil
+}
+
+// resting refuses the weight 0 of a balancer that ignores it, and would go on giving work.
+func resting(a lb.Algorithm) error {
+	if a != lb.WeightedRoundRobin {
+		return op.Errorf(op.InvalidArgument, "weight: IBM Cloud heeds weights with weighted_round_robin, and with %s a member of weight 0 would get its share", a)
+	}
+	return nil
+}
+
+// conditionOf is what the weight makes of a member.
+func conditionOf(weight int, a lb.Algorithm) lb.Condition {
+	if weight == 0 && a == lb.WeightedRoundRobin {
+		return lb.Draining
+	}
+	return lb.Enabled
 }
 
 func (d *driver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.Balancer, error) {
@@ -212,7 +233,11 @@ func (d *driver) CreateBalancer(ctx context.Context, in lb.CreateBalancer) (lb.B
 		return lb.Balancer{}, op.Errorf(op.InvalidArgument, "where a balancer is follows from its subnets: give neither networks nor location")
 	}
 	for i, m := range in.Members {
-		if err := checkMember(m); err != nil {
+		err := checkMember(m)
+		if err == nil && *m.Weight == 0 {
+			err = resting(in.Algorithm)
+		}
+		if err != nil {
 			e := *op.AsError(err)
 			e.Message = fmt.Sprintf("members[%d]: %s", i, e.Message)
 			return lb.Balancer{}, &e
@@ -265,7 +290,22 @@ func (d *driver) join(ctx context.Context, balancer string, m lb.NewMember) (lb.
 	if err := checkMember(m); err != nil {
 		return lb.Member{}, err
 	}
+	if err := d.heeds(ctx, balancer, m.Weight); err != nil {
+		return lb.Member{}, err
+	}
 	return d.attach(ctx, balancer, m)
+}
+
+// heeds makes sure that a balancer heeds the weight 0.
+func (d *driver) heeds(ctx context.Context, balancer string, weight *int) error {
+	if op.Or(weight, 1) != 0 {
+		return nil
+	}
+	b, err := d.get(ctx, balancer)
+	if err != nil {
+		return err
+	}
+	return resting(b.Algorithm)
 }
 
 func (d *driver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateMember) error {
@@ -273,15 +313,25 @@ func (d *driver) BalancerUpdateMember(ctx context.Context, in lb.BalancerUpdateM
 	if err != nil {
 		return err
 	}
-	switch {
-	case in.State != "" && in.State != m.State:
-		return op.Errorf(op.InvalidArgument, "state: a member gets work as long as it is one: detach it")
-	case in.Weight < 0 || in.Weight > 100:
-		return op.Errorf(op.InvalidArgument, "weight is from 1 to 100, not %d", in.Weight)
-	case in.Weight == 0 || in.Weight == m.Weight:
+	state := m.State
+	if in.Weight != nil {
+		if err := checkWeight(*in.Weight); err != nil {
+			return err
+		}
+		if err := d.heeds(ctx, in.Balancer, in.Weight); err != nil {
+			return err
+		}
+		if state = lb.Enabled; *in.Weight == 0 {
+			state = lb.Draining
+		}
+	}
+	if in.State != "" && in.State != state {
+		return op.Errorf(op.InvalidArgument, "state: a member's weight says whether it gets work, and with 0, of weighted_round_robin, it is draining; or detach it")
+	}
+	if in.Weight == nil || *in.Weight == m.Weight {
 		return nil
 	}
-	return d.weigh(ctx, in.Balancer, in.Member, in.Weight)
+	return d.weigh(ctx, in.Balancer, in.Member, *in.Weight)
 }
 
 func (d *driver) BalancerDetachMember(ctx context.Context, in lb.BalancerDetachMember) error {

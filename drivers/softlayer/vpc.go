@@ -39,14 +39,16 @@ func newVPC(c config, page int, transport *http.Transport) *vpc {
 	return &vpc{key: c.APIKey, base: base, iam: cmp.Or(c.IAMEndpoint, "https://iam.cloud.ibm.com"), page: page, transport: transport}
 }
 
-// authorize adds a token, a new one when that before ends within a minute.
+// authorize adds a token, a new one when that before ends within a minute. It is not
+// waited for under the lock: each request gives up when its own context ends.
 func (v *vpc) authorize(r *http.Request) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.key == "" {
 		return op.Errorf(op.Unauthenticated, "there are no credentials: give api_key, or set IBMCLOUD_API_KEY")
 	}
-	if time.Until(v.expires) < time.Minute {
+	v.mu.Lock()
+	token, expires := v.token, v.expires
+	v.mu.Unlock()
+	if time.Until(expires) < time.Minute {
 		form := url.Values{"grant_type": {"urn:ibm:params:oauth:grant-type:apikey"}, "apikey": {v.key.Reveal()}}
 		ask, err := http.NewRequestWithContext(r.Context(), http.MethodPost, strings.TrimSuffix(v.iam, "/")+"/identity/token", strings.NewReader(form.Encode()))
 		if err != nil {
@@ -74,9 +76,12 @@ func (v *vpc) authorize(r *http.Request) error {
 		case err != nil:
 			return unreachable(err)
 		}
-		v.token, v.expires = answer.Token, time.Now().Add(time.Duration(answer.Seconds)*time.Second)
+		token = answer.Token
+		v.mu.Lock()
+		v.token, v.expires = token, time.Now().Add(time.Duration(answer.Seconds)*time.Second)
+		v.mu.Unlock()
 	}
-	r.Header.Set("Authorization", "Bearer "+v.token)
+	r.Header.Set("Authorization", "Bearer "+token)
 	return nil
 }
 
@@ -411,7 +416,7 @@ func (v *vpc) spec(ctx context.Context, m lb.NewMember, own int) (map[string]any
 			return nil, op.Errorf(op.Conflict, "the node %s has no address now", m.Node)
 		}
 	}
-	return map[string]any{"port": cmp.Or(m.Port, own), "target": map[string]any{"address": ip}, "weight": max(1, m.Weight)}, nil
+	return map[string]any{"port": cmp.Or(m.Port, own), "target": map[string]any{"address": ip}, "weight": *m.Weight}, nil
 }
 
 // nodes finds the instances by their addresses.
@@ -443,12 +448,10 @@ func (v *vpc) nodes(ctx context.Context) (map[string]string, error) {
 	}
 }
 
-func (m vpcMember) member(balancer string, nodes map[string]string) lb.Member {
-	out := lb.Member{Balancer: balancer, ID: m.ID, IP: m.Target.Address, Port: m.Port, Node: cmp.Or(m.Target.ID, nodes[m.Target.Address]), Weight: 1, State: lb.Enabled, Health: lb.HealthUnknown,
+func (m vpcMember) member(b *vpcBalancer, nodes map[string]string) lb.Member {
+	weight := op.Or(m.Weight, 1)
+	out := lb.Member{Balancer: b.ID, ID: m.ID, IP: m.Target.Address, Port: m.Port, Node: cmp.Or(m.Target.ID, nodes[m.Target.Address]), Weight: weight, State: conditionOf(weight, b.balancer().Algorithm), Health: lb.HealthUnknown,
 		Extra: map[string]any{"provisioning_status": m.Status, "health": m.Health}}
-	if m.Weight != nil {
-		out.Weight = max(1, *m.Weight)
-	}
 	switch {
 	case m.Health == "ok":
 		out.Health = lb.Healthy
@@ -485,7 +488,7 @@ func (v *vpc) members(ctx context.Context, balancer string) ([]lb.Member, error)
 	}
 	members := make([]lb.Member, len(page.Members))
 	for i, m := range page.Members {
-		members[i] = m.member(b.ID, nodes)
+		members[i] = m.member(b, nodes)
 	}
 	return members, nil
 }
@@ -517,7 +520,7 @@ func (v *vpc) attach(ctx context.Context, balancer string, m lb.NewMember) (lb.M
 	if err := v.do(ctx, http.MethodPost, path+"/members", nil, spec, &made); err != nil {
 		return lb.Member{}, err
 	}
-	return made.member(b.ID, map[string]string{address: m.Node}), nil
+	return made.member(b, map[string]string{address: m.Node}), nil
 }
 
 func (v *vpc) memberPath(ctx context.Context, balancer, id string) (string, error) {

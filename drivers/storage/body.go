@@ -68,6 +68,20 @@ func SumBody(ctx context.Context, body io.Reader, size *int64, limit int64, also
 	return b, nil
 }
 
+// atOnce is how long a body may be that is sent in one request without being held.
+const atOnce = 64 << 20
+
+// Twice reads a body that can be read twice, for its sums and to be sent, so that
+// nothing of it is held in memory. It reports whether it is one, and not too long to
+// be sent in one request.
+func (in PutObject) Twice(ctx context.Context, also ...hash.Hash) (b SummedBody, ok bool, err error) {
+	if _, _, again := seekable(in.Body); !again || in.Size == nil || *in.Size > atOnce {
+		return b, false, nil
+	}
+	b, err = SumBody(ctx, in.Body, in.Size, atOnce, also...)
+	return b, true, err
+}
+
 // seekable reports whether a body can be taken back to where it is now: a pipe has
 // Seek, and does not do it.
 func seekable(body io.Reader) (s io.ReadSeeker, at int64, ok bool) {

@@ -57,10 +57,40 @@ func (b *Checked) Read(p []byte) (int, error) {
 	return n, op.Errorf(op.Unavailable, "%s: the body broke off with %d bytes to come: %w", b.Name, b.Left, err)
 }
 
-// WholeCRC32C is the CRC-32C of the object to be made, in hex: what those of its
+// Complete is how an upload to a service that speaks S3 becomes an object: of one
+// part at least, by the request that complete makes, to which the CRC-32C of the whole
+// is told ("" if nobody knows it). exists reports that the request was refused since
+// there is such an object. What has come of it is looked up, and compared.
+func (in CompleteMultipartUpload) Complete(ctx context.Context, d ObjectGetter, complete func(crc32c string) error, exists func(error) bool) (Object, error) {
+	if len(in.Parts) == 0 {
+		return Object{}, op.Errorf(op.InvalidArgument, "%s: an upload is completed of one part at least", in.Name)
+	}
+	whole, err := in.wholeCRC32C()
+	if err != nil {
+		return Object{}, err
+	}
+	if err := complete(whole); err != nil {
+		if in.IfAbsent && exists(err) {
+			return Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
+		}
+		return Object{}, err
+	}
+	made, err := d.GetObject(ctx, GetObject{Bucket: in.Bucket, Name: in.Name})
+	if err != nil {
+		return Object{}, err
+	}
+	for name, want := range in.Checksums {
+		if have := made.Checksums[name]; have != "" && have != want {
+			return Object{}, op.Errorf(op.Internal, "%s was damaged on its way: its %s is %s there, not %s", in.Name, name, have, want)
+		}
+	}
+	return made, nil
+}
+
+// wholeCRC32C is the CRC-32C of the object to be made, in hex: what those of its
 // parts come to, if each has one, else that which is given; empty if none is. Where
 // both are there, they must be the same.
-func (in CompleteMultipartUpload) WholeCRC32C() (string, error) {
+func (in CompleteMultipartUpload) wholeCRC32C() (string, error) {
 	given := in.Checksums["crc32c"]
 	var whole uint32
 	for _, p := range in.Parts {
@@ -75,14 +105,4 @@ func (in CompleteMultipartUpload) WholeCRC32C() (string, error) {
 		return "", op.Errorf(op.Internal, "the parts of %s are not what it should be: their CRC32C is %s, not %s", in.Name, sum, given)
 	}
 	return sum, nil
-}
-
-// Verify compares the object that was made with the checksums that were given.
-func (in CompleteMultipartUpload) Verify(made Object) error {
-	for name, want := range in.Checksums {
-		if have := made.Checksums[name]; have != "" && have != want {
-			return op.Errorf(op.Internal, "%s was damaged on its way: its %s is %s there, not %s", in.Name, name, have, want)
-		}
-	}
-	return nil
 }

@@ -222,10 +222,11 @@ func members(in lb.CreateBalancer) (ids []int, port int, err error) {
 			return nil, 0, op.Errorf(op.InvalidArgument, "members: a load balancer's members are nodes, not addresses")
 		case m.Node == "":
 			return nil, 0, op.Errorf(op.InvalidArgument, "members: a member without a node")
-		case m.Weight > 1:
-			return nil, 0, op.Errorf(op.InvalidArgument, "members: DigitalOcean's have no weights")
 		case m.Port != 0 && port != 0 && m.Port != port:
 			return nil, 0, op.Errorf(op.InvalidArgument, "members: all have the same port, not %d and %d", port, m.Port)
+		}
+		if err := lb.Unweighted(m.Weight, "DigitalOcean"); err != nil {
+			return nil, 0, err
 		}
 		if m.Port != 0 {
 			port = m.Port
@@ -269,8 +270,8 @@ func (d *lbDriver) put(ctx context.Context, b balancer, changes map[string]any) 
 	return gone(d.do(ctx, http.MethodPut, path("load_balancers", b.ID), nil, whole, nil), "balancer", b.ID)
 }
 
-func checkDrain(seconds int) error {
-	if seconds != 0 {
+func checkDrain(seconds *int) error {
+	if seconds != nil {
 		return op.Errorf(op.InvalidArgument, "drain_timeout: DigitalOcean has none")
 	}
 	return nil
@@ -368,8 +369,9 @@ func (d *lbDriver) BalancerAttachComputeNode(ctx context.Context, in lb.Balancer
 		return lb.Member{}, op.Errorf(op.InvalidArgument, "port: there is no port %d", in.Port)
 	case other && len(b.DropletIDs) > 0:
 		return lb.Member{}, op.Errorf(op.InvalidArgument, "port: this balancer's members have the port %d", m.Port)
-	case in.Weight > 1:
-		return lb.Member{}, op.Errorf(op.InvalidArgument, "weight: DigitalOcean's members have none")
+	}
+	if err := lb.Unweighted(in.Weight, "DigitalOcean"); err != nil {
+		return lb.Member{}, err
 	}
 	if err := d.isDroplet(ctx, id); err != nil {
 		return lb.Member{}, err

@@ -19,38 +19,81 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sums are the checksums there are, the cheapest that tell enough first. Only of
-// the first does the whole's follow from the parts' in any order.
-var sums = []struct {
+// An algorithm is a checksum that providers keep.
+type algorithm struct {
 	name string
 	make func() hash.Hash
-}{
-	{"crc32c", func() hash.Hash { return crc32.New(castagnoli) }},
-	{"sha256", sha256.New},
-	{"md5", md5.New},
-	{"sha1", sha1.New},
-	{"crc64nvme", func() hash.Hash { return crc64.New(crc64.MakeTable(0x9a6c9329ac4bc9b5)) }},
-	{"crc32", func() hash.Hash { return crc32.NewIEEE() }},
+	crc  *storage.CRC // by which the whole's follows from the parts'; nil where it does not
+}
+
+// crc32c is what every part that is moved is summed by.
+var crc32c = algorithm{"crc32c", func() hash.Hash { return crc32.New(castagnoli) }, &storage.CRC32C}
+
+// algorithms are those there are: first those of parts, which can be read in any
+// order, then the cheapest.
+var algorithms = []algorithm{
+	crc32c,
+	{"crc64nvme", func() hash.Hash { return crc64.New(crc64.MakeTable(0x9a6c9329ac4bc9b5)) }, &storage.CRC64NVME},
+	{"crc32", func() hash.Hash { return crc32.NewIEEE() }, &storage.CRC32},
+	{"sha256", sha256.New, nil},
+	{"md5", md5.New, nil},
+	{"sha1", sha1.New, nil},
+}
+
+// join is the checksum of a body in hex, of those of its parts, if all are known.
+func (a algorithm) join(parts []storage.Part) (sum string, ok bool) {
+	var whole uint64
+	size := 0
+	for _, p := range parts {
+		b, err := hex.DecodeString(p.Checksums[a.name])
+		if err != nil || len(b) == 0 {
+			return "", false
+		}
+		whole, size = a.crc.Combine(whole, number(b), p.Size), len(b)
+	}
+	return inHex(whole, size), true
+}
+
+// number is a sum as a number.
+func number(sum []byte) (n uint64) {
+	for _, b := range sum {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+// inHex is a number as a sum of so many bytes.
+func inHex(n uint64, size int) string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, n)[8-size:])
 }
 
 // A check compares a whole body that flows with a checksum.
 type check struct {
-	name, want string
+	algorithm
+	want string
 	hash.Hash
 }
 
 // checkOf is the check for an object, or nil if its provider keeps no checksum.
 func checkOf(o storage.Object) *check {
-	for _, s := range sums {
-		if want := o.Checksums[s.name]; want != "" {
-			return &check{s.name, want, s.make()}
+	for _, a := range algorithms {
+		if want := o.Checksums[a.name]; want != "" {
+			return &check{a, want, a.make()}
 		}
 	}
 	return nil
 }
 
 // inParts reports whether the check can be made of the checksums of parts, in any order.
-func (c *check) inParts() bool { return c == nil || c.name == "crc32c" }
+func (c *check) inParts() bool { return c == nil || c.crc != nil }
+
+// ofParts is the algorithm by which parts are summed for it.
+func (c *check) ofParts() algorithm {
+	if c == nil {
+		return crc32c
+	}
+	return c.algorithm
+}
 
 // done compares what has flowed.
 func (c *check) done() error {
@@ -61,7 +104,7 @@ func (c *check) done() error {
 }
 
 func (c *check) compare(have string) error {
-	if c != nil && c.want != "" && have != c.want {
+	if c != nil && have != c.want {
 		return op.Errorf(op.Internal, "the bytes that came are damaged: their %s is %s, and the object's is %s", c.name, have, c.want)
 	}
 	return nil
@@ -71,24 +114,6 @@ func (c *check) write(p []byte) {
 	if c != nil {
 		c.Write(p)
 	}
-}
-
-// joinCRC is the CRC-32C of parts one behind the other.
-func joinCRC(sums []uint32, length func(i int) int64) string {
-	var whole uint32
-	for i, s := range sums {
-		whole = storage.CombineCRC32C(whole, s, length(i))
-	}
-	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, whole))
-}
-
-// parseCRC reads a CRC-32C in hex.
-func parseCRC(text string) (uint32, bool) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != 4 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(b), true
 }
 
 // sameSum reports whether two objects, or an object and a file, have the same
@@ -111,15 +136,15 @@ func (r *run) sameSum(t task) (bool, error) {
 		}
 		known = append(known, e.Object.Checksums)
 	}
-	for _, s := range sums {
-		want := known[0][s.name]
+	for _, a := range algorithms {
+		want := known[0][a.name]
 		switch {
 		case want == "":
 		case file != nil:
-			have, err := fileSum(r.ctx, *file, s.make())
+			have, err := fileSum(r.ctx, *file, a.make())
 			return have == want, err
-		case known[1][s.name] != "":
-			return known[1][s.name] == want, nil
+		case known[1][a.name] != "":
+			return known[1][a.name] == want, nil
 		}
 	}
 	return false, nil

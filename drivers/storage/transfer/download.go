@@ -3,8 +3,9 @@ package transfer
 import (
 	"context"
 	"encoding/binary"
-	"hash/crc32"
+	"encoding/hex"
 	"io"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -76,11 +77,11 @@ func (r *run) readSmall(ctx context.Context, g *guard, t task) (err error) {
 		return err
 	}
 	defer d.Body.Close()
-	p, err := emptyPartial(t.to)
+	p, err := r.emptyPartial(t.to)
 	if err != nil {
 		return err
 	}
-	n, err := r.flow(p, d.Body, g, nil)
+	n, err := r.flow(p, d.Body, g)
 	if err == nil && n != d.Object.Size {
 		err = op.Errorf(op.Internal, "%d bytes came of %d", n, d.Object.Size)
 	}
@@ -89,20 +90,17 @@ func (r *run) readSmall(ctx context.Context, g *guard, t task) (err error) {
 		p.abandon()
 		return err
 	}
-	return p.finish(t.to, r.o.Sync, d.Object.LastModified)
+	return p.finish(r.o.Sync, d.Object.LastModified)
 }
 
-// flow copies a body, and sums and counts what flows.
-func (r *run) flow(w io.Writer, body io.Reader, g *guard, sum io.Writer) (n int64, err error) {
+// flow copies a body, and counts what flows.
+func (r *run) flow(w io.Writer, body io.Reader, g *guard) (n int64, err error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	for {
 		m, err := body.Read(*buf)
 		if m > 0 {
 			g.touch()
-			if sum != nil {
-				sum.Write((*buf)[:m])
-			}
 			if _, err := w.Write((*buf)[:m]); err != nil {
 				return n, fileError("writing", err)
 			}
@@ -129,7 +127,7 @@ func (r *run) downloadLarge(t task) (resumed int64, err error) {
 		part = e.Size
 	}
 	v := version(t.from, e.ETag, e.Size, part)
-	dropOthers(t.to, v)
+	r.dropOthers(t.to, v)
 	p, err := takePartial(t.to, v)
 	if err != nil {
 		return 0, err
@@ -145,7 +143,6 @@ func (r *run) downloadLarge(t task) (resumed int64, err error) {
 	} else {
 		resumed, err = r.readOn(t.from, e, p, c)
 	}
-	r.meter.moved.Add(resumed)
 	if err != nil {
 		if op.KindOf(err) == op.Internal || op.KindOf(err) == op.Conflict {
 			p.keep = false
@@ -153,7 +150,7 @@ func (r *run) downloadLarge(t task) (resumed int64, err error) {
 		p.abandon()
 		return resumed, err
 	}
-	return resumed, p.finish(t.to, r.o.Sync, e.Modified)
+	return resumed, p.finish(r.o.Sync, e.Modified)
 }
 
 // readOn reads an object from its start to its end, as its checksum wants it, or
@@ -161,81 +158,114 @@ func (r *run) downloadLarge(t task) (resumed int64, err error) {
 func (r *run) readOn(from Location, e Entry, p *partial, c *check) (resumed int64, err error) {
 	info, err := p.Stat()
 	if err != nil {
-		return 0, fileError(from, err)
+		return 0, fileError(p.to, err)
 	}
 	if resumed = info.Size(); resumed > e.Size {
 		resumed = 0
 	}
 	if err := p.Truncate(resumed); err != nil {
-		return 0, fileError(from, err)
+		return 0, fileError(p.to, err)
 	}
-	if _, err := io.Copy(c, io.NewSectionReader(p, 0, resumed)); err != nil {
-		return 0, fileError(from, err)
+	r.meter.moved.Add(resumed)
+	begin := func() (io.Writer, error) {
+		c.Reset()
+		if err := sum(r.ctx, c, p, 0, resumed); err != nil {
+			return nil, fileError(p.to, err)
+		}
+		return io.MultiWriter(io.NewOffsetWriter(p, resumed), c), nil
 	}
-	at := resumed
-	err = r.read(r.ctx, from, e, at, e.Size-at, io.NewOffsetWriter(p, at), c)
-	if err == nil {
+	if err = r.read(r.ctx, from, e, resumed, e.Size-resumed, begin); err == nil {
 		err = c.done()
 	}
 	return resumed, err
 }
 
-// read reads a range of one version of an object, and goes on where it broke off.
-func (r *run) read(ctx context.Context, from Location, e Entry, offset, length int64, w io.Writer, sum io.Writer) error {
-	if length == 0 {
-		return nil
+// sum adds a section of a file to a sum.
+func sum(ctx context.Context, to io.Writer, of io.ReaderAt, offset, length int64) error {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	for length > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := of.ReadAt((*buf)[:min(length, int64(len(*buf)))], offset)
+		if n == 0 && err != nil {
+			return err
+		}
+		to.Write((*buf)[:n])
+		offset, length = offset+int64(n), length-int64(n)
 	}
+	return nil
+}
+
+// read reads a range of one version of an object into what begin makes, and goes on
+// where it broke off. What its driver has found damaged is read anew, from the start.
+func (r *run) read(ctx context.Context, from Location, e Entry, offset, length int64, begin func() (io.Writer, error)) error {
+	var w io.Writer
+	var at int64
 	return r.again(ctx, func(ctx context.Context) (further bool, err error) {
+		if w == nil {
+			if w, err = begin(); err != nil {
+				return false, err
+			}
+			at = 0
+		}
+		if at == length {
+			return false, nil
+		}
 		err = r.request(ctx, func(ctx context.Context) error {
 			ctx, g := r.guard(ctx)
-			d, err := drivers.Call[storage.Download](ctx, from.conn, storage.ReadObject{Bucket: from.bucket, Name: from.name, Offset: offset, Length: length, IfETag: e.ETag})
+			d, err := drivers.Call[storage.Download](ctx, from.conn, storage.ReadObject{Bucket: from.bucket, Name: from.name, Offset: offset + at, Length: length - at, IfETag: e.ETag})
 			if err != nil {
 				return g.release(ctx, err)
 			}
 			defer d.Body.Close()
-			n, err := r.flow(w, io.LimitReader(d.Body, length), g, sum)
-			if n < length && err == nil {
-				err = op.Errorf(op.Unavailable, "the body ended after %d of %d bytes", n, length)
+			n, err := r.flow(w, io.LimitReader(d.Body, length-at), g)
+			at, further = at+n, n > 0
+			switch {
+			case n > 0 && op.KindOf(err) == op.Internal:
+				r.meter.moved.Add(-at)
+				w, further = nil, false
+			case at == length && err != nil && op.KindOf(err) == op.Unavailable:
+				err = nil // it broke off behind what is wanted
+			case at < length && err == nil:
+				err = op.Errorf(op.Unavailable, "the body ended at %d of %d bytes", at, length)
 			}
-			offset, length, further = offset+n, length-n, n > 0
 			return g.release(ctx, err)
 		})
 		return further, err
 	})
 }
 
-// A record says of a part that it is in a partial file, and its CRC-32C. Those of
+// A record says of a part that it is in a partial file, and its checksum. Those of
 // all parts stand behind the body, in a file that is longer than that until it is
 // whole.
 const (
-	recordSize = 8
-	recordDone = 0x646f6e65
+	recordSize = 16
+	recordDone = 0x636c6f75646c726b
 )
 
 // readParts reads an object in parts, several at a time, and leaves out those that
-// an earlier run has read.
+// an earlier run has read. They are summed again: a machine that fails may keep a
+// record and lose what it is of.
 func (r *run) readParts(from Location, e Entry, p *partial, part int64, c *check) (resumed int64, err error) {
 	n := int((e.Size + part - 1) / part)
-	length := func(i int) int64 { return min(part, e.Size-int64(i)*part) }
 	records := make([]byte, n*recordSize)
 	if info, err := p.Stat(); err != nil {
-		return 0, fileError(from, err)
+		return 0, fileError(p.to, err)
 	} else if want := e.Size + int64(len(records)); info.Size() != want {
 		if err := p.Truncate(want); err != nil {
-			return 0, fileError(from, err)
+			return 0, fileError(p.to, err)
 		}
 	} else if _, err := p.ReadAt(records, e.Size); err != nil {
-		return 0, fileError(from, err)
+		return 0, fileError(p.to, err)
 	}
-	sums := make([]uint32, n)
+	algorithm := c.ofParts()
+	parts := make([]storage.Part, n)
+	var found atomic.Int64
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.SetLimit(partsAtOnce)
 	for i := range n {
-		if record := records[i*recordSize:]; binary.BigEndian.Uint32(record) == recordDone {
-			sums[i] = binary.BigEndian.Uint32(record[4:])
-			resumed += length(i)
-			continue
-		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -243,26 +273,48 @@ func (r *run) readParts(from Location, e Entry, p *partial, part int64, c *check
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			sum := crc32.New(castagnoli)
-			if err := r.read(ctx, from, e, int64(i)*part, length(i), io.NewOffsetWriter(p, int64(i)*part), sum); err != nil {
-				return err
+			offset, length := int64(i)*part, min(part, e.Size-int64(i)*part)
+			h := algorithm.make()
+			record := records[i*recordSize:][:recordSize]
+			there := binary.BigEndian.Uint64(record) == recordDone
+			if there {
+				if err := sum(ctx, h, p, offset, length); err != nil {
+					return fileError(p.to, err)
+				}
+				there = number(h.Sum(nil)) == binary.BigEndian.Uint64(record[8:])
 			}
-			sums[i] = sum.Sum32()
-			record := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, recordDone), sums[i])
-			if _, err := p.WriteAt(record, e.Size+int64(i)*recordSize); err != nil {
-				return fileError(from, err)
+			if there {
+				found.Add(length)
+				r.meter.moved.Add(length)
+			} else {
+				begin := func() (io.Writer, error) {
+					h.Reset()
+					return io.MultiWriter(io.NewOffsetWriter(p, offset), h), nil
+				}
+				if err := r.read(ctx, from, e, offset, length, begin); err != nil {
+					return err
+				}
+				record = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, recordDone), number(h.Sum(nil)))
+				if _, err := p.WriteAt(record, e.Size+int64(i)*recordSize); err != nil {
+					return fileError(p.to, err)
+				}
 			}
+			parts[i] = storage.Part{Size: length, Checksums: map[string]string{algorithm.name: hex.EncodeToString(h.Sum(nil))}}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err = g.Wait()
+	resumed = found.Load()
+	if err != nil {
 		return resumed, err
 	}
-	if err := c.compare(joinCRC(sums, length)); err != nil {
-		return resumed, err
+	if have, _ := algorithm.join(parts); c != nil {
+		if err := c.compare(have); err != nil {
+			return resumed, err
+		}
 	}
 	if err := p.Truncate(e.Size); err != nil {
-		return resumed, fileError(from, err)
+		return resumed, fileError(p.to, err)
 	}
 	return resumed, nil
 }

@@ -32,6 +32,9 @@ func (f Filter) Match(name string) bool {
 	return (len(f.Include) == 0 || matches(f.Include, name)) && !matches(f.Exclude, name)
 }
 
+// mayHold reports whether something in a folder, with a slash at its end, may be meant.
+func (f Filter) mayHold(folder string) bool { return !matches(f.Exclude, folder) }
+
 func matches(patterns []string, name string) bool {
 	for _, p := range patterns {
 		if !strings.Contains(p, "/") {

@@ -83,6 +83,14 @@ func (l Location) same(m Location) bool {
 	return l.conn != nil && m.conn != nil && l.conn.Same(m.conn)
 }
 
+// holds is how the names below m begin below l; "" if m is no part of l.
+func (l Location) holds(m Location) string {
+	if rest, ok := strings.CutPrefix(m.name, l.name); ok && l.same(m) && l.bucket == m.bucket {
+		return rest
+	}
+	return ""
+}
+
 // An Entry is what a list says of a file or an object.
 type Entry struct {
 	Name     string // below the location
@@ -110,6 +118,13 @@ func (l Location) stat(ctx context.Context) (Entry, error) {
 		return Entry{}, err
 	}
 	return entryOf(o), nil
+}
+
+// failed is an error that says where it happened.
+func (l Location) failed(err error) *op.Error {
+	e := *op.AsError(err)
+	e.Message = l.String() + ": " + e.Message
+	return &e
 }
 
 // IsTree reports whether no object has the location's name, but others are below it.

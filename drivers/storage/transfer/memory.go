@@ -16,15 +16,27 @@ type memory struct {
 
 func newMemory(limit int64) *memory { return &memory{limit: limit, room: semaphore.NewWeighted(limit)} }
 
-// take waits for a buffer of n bytes, no more than limit; give returns it.
+// take waits for a buffer of n bytes, no more than limit; give returns it. One that
+// is used again is not much longer: what it holds is what it counts for.
 func (m *memory) take(ctx context.Context, n int64) ([]byte, error) {
 	if err := m.room.Acquire(ctx, n); err != nil {
 		return nil, err
 	}
-	if b, ok := m.spare.Get().(*[]byte); ok && int64(cap(*b)) >= n {
-		return (*b)[:n], nil
+	if b, ok := m.spare.Get().(*[]byte); ok {
+		if have := int64(cap(*b)); have >= n && have <= n+n/4 {
+			return (*b)[:n], nil
+		}
+		m.spare.Put(b)
 	}
 	return make([]byte, n), nil
+}
+
+// all waits for all of it, for who holds memory that is not counted.
+func (m *memory) all(ctx context.Context) (release func(), err error) {
+	if err := m.room.Acquire(ctx, m.limit); err != nil {
+		return nil, err
+	}
+	return func() { m.room.Release(m.limit) }, nil
 }
 
 func (m *memory) give(b []byte) {

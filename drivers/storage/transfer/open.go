@@ -15,13 +15,21 @@ func (e *Engine) Open(ctx context.Context, l Location) (io.ReadCloser, storage.O
 	entry, err := l.stat(r.ctx)
 	if err != nil {
 		r.end(err)
-		return nil, storage.Object{}, err
+		return nil, storage.Object{}, l.failed(err)
 	}
 	s := r.open(r.ctx, l, entry, checkOf(entry.Object))
 	return &opened{checked{s}}, entry.Object, nil
 }
 
 type opened struct{ checked }
+
+func (o *opened) Read(p []byte) (int, error) {
+	n, err := o.checked.Read(p)
+	if err != nil && err != io.EOF {
+		err = o.l.failed(err)
+	}
+	return n, err
+}
 
 func (o *opened) Close() error {
 	o.close()

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,11 +22,12 @@ import (
 // The digits of a large object's follow from the object and its version, so that a
 // later run finds it and goes on. Those of another's follow from its name, so that
 // the next run writes over what one that was killed has left. Who writes the file
-// has it locked until it has its own name; a second writer's digits are random.
+// has it locked until it has its own name; a second writer's digits are random, and
+// what it has left when it was killed goes with the next run.
 type partial struct {
 	*os.File
 	held *os.File // the same file, for the lock: File is closed before it gets its name
-	root *os.Root
+	to   Location
 	name string
 
 	lockless bool // the file system has no locks
@@ -71,33 +74,29 @@ func takePartial(l Location, digits string) (*partial, error) {
 	}
 	if err == nil {
 		if p.lockless {
-			p.root.Remove(p.name) // which nobody writes there
+			p.to.root.Remove(p.name) // which nobody writes there
 		}
 		p.Close()
 	}
 	return createPartial(l)
 }
 
-// emptyPartial is a file for what no later run goes on with. Where it has met
-// another's, it looks for further ones that were left.
-func emptyPartial(l Location) (*partial, error) {
+// emptyPartial is a file for what no later run goes on with.
+func (r *run) emptyPartial(l Location) (*partial, error) {
 	digits := version(l.name)
+	r.dropOthers(l, digits)
 	p, err := takePartial(l, digits)
 	if err != nil {
 		return nil, err
 	}
-	alone := p.keep
 	p.keep = false
 	info, err := p.Stat()
 	if err == nil && info.Size() > 0 {
-		alone, err = false, p.Truncate(0)
+		err = p.Truncate(0)
 	}
 	if err != nil {
 		p.abandon()
 		return nil, fileError(l, err)
-	}
-	if !alone && !p.lockless {
-		dropOthers(l, digits)
 	}
 	return p, nil
 }
@@ -106,7 +105,7 @@ func emptyPartial(l Location) (*partial, error) {
 // process may have finished it since it was opened.
 func (p *partial) lock() bool {
 	var err error
-	if p.held, err = p.root.OpenFile(p.name, os.O_RDWR, 0); err != nil {
+	if p.held, err = p.to.root.OpenFile(p.name, os.O_RDWR, 0); err != nil {
 		return false
 	}
 	alone, taken := lock(p.held)
@@ -115,7 +114,7 @@ func (p *partial) lock() bool {
 	if err != nil || !alone {
 		return false
 	}
-	named, err := p.root.Lstat(p.name) // not a link that somebody has put there
+	named, err := p.to.root.Lstat(p.name) // not a link that somebody has put there
 	return err == nil && os.SameFile(mine, named)
 }
 
@@ -139,27 +138,28 @@ func openPartial(l Location, digits string, flags int) (*partial, error) {
 	if err != nil {
 		return nil, fileError(l, err)
 	}
-	return &partial{File: f, root: l.root, name: name}, nil
+	return &partial{File: f, to: l, name: name}, nil
 }
 
 // finish gives the file its name.
-func (p *partial) finish(l Location, sync bool, modified time.Time) error {
+func (p *partial) finish(sync bool, modified time.Time) error {
+	l := p.to
 	defer p.Close()
 	var err error
 	if sync {
 		err = p.Sync()
 	}
 	if err = errors.Join(err, p.File.Close()); err == nil && !modified.IsZero() {
-		err = p.root.Chtimes(p.name, modified, modified)
+		err = p.to.root.Chtimes(p.name, modified, modified)
 	}
 	if err == nil {
-		err = p.root.Rename(p.name, l.name)
+		err = p.to.root.Rename(p.name, l.name)
 	}
 	if err == nil && sync {
 		err = syncFolder(l.root, path.Dir(l.name))
 	}
 	if err != nil {
-		p.root.Remove(p.name)
+		p.to.root.Remove(p.name)
 		return fileError(l, err)
 	}
 	return nil
@@ -176,23 +176,16 @@ func syncFolder(root *os.Root, dir string) error {
 // abandon leaves the file for a later run, or removes it.
 func (p *partial) abandon() {
 	if !p.keep {
-		p.root.Remove(p.name)
+		p.to.root.Remove(p.name)
 	}
 	p.Close()
 }
 
 // dropOthers removes the partial files with other digits of what is to be at l, which
 // nobody writes any more: their process has ended, and the object may have changed.
-func dropOthers(l Location, version string) {
-	dir, err := l.root.Open(path.Dir(l.name))
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	base := path.Base(partialName(l.name, ""))
-	begin := strings.TrimSuffix(base, partialEnd)
-	names, _ := dir.Readdirnames(-1)
-	for _, n := range names {
+func (r *run) dropOthers(l Location, version string) {
+	begin := strings.TrimSuffix(path.Base(partialName(l.name, "")), partialEnd)
+	for _, n := range r.left.in(l) {
 		digits := strings.TrimSuffix(strings.TrimPrefix(n, begin), partialEnd)
 		if n != begin+digits+partialEnd || len(digits) != len(version) || digits == version {
 			continue
@@ -207,4 +200,38 @@ func dropOthers(l Location, version string) {
 			p.Close()
 		}
 	}
+}
+
+// leftovers are the partial files that were in a folder when a run first wrote there:
+// a folder is looked through once, not for every file.
+type leftovers struct {
+	mu   sync.Mutex
+	seen map[string][]string // by folder
+}
+
+// mostFolders is how many folders are remembered at most.
+const mostFolders = 1000
+
+// in is what was in the folder of what is to be at l.
+func (k *leftovers) in(l Location) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	folder := path.Dir(l.name)
+	names, ok := k.seen[folder]
+	if ok {
+		return names
+	}
+	if k.seen == nil || len(k.seen) == mostFolders {
+		k.seen = map[string][]string{}
+	}
+	if dir, err := l.root.Open(folder); err == nil {
+		for err == nil {
+			var some []string
+			some, err = dir.Readdirnames(1024)
+			names = append(names, slices.DeleteFunc(some, func(n string) bool { return !isPartial(n) })...)
+		}
+		dir.Close()
+	}
+	k.seen[folder] = names
+	return names
 }

@@ -22,6 +22,7 @@ type run struct {
 	gate   *gate
 	memory *memory
 	meter  meter
+	left   leftovers
 
 	mu  sync.Mutex // of what follows, and around Options.Done
 	sum Summary
@@ -72,6 +73,7 @@ const (
 type task struct {
 	kind     kind
 	entry    Entry // at from
+	unseen   bool  // entry is to be looked up
 	there    Entry // at to, where it is to be compared
 	from, to Location
 	names    []string // to be removed at from
@@ -123,8 +125,13 @@ func (r *run) do(t task) {
 		return
 	}
 	start := time.Now()
-	res := Result{Action: actionOf(t), Size: t.entry.Size, DryRun: r.job.DryRun}
 	err := t.entry.err
+	if t.unseen {
+		if t.entry, err = t.from.stat(r.ctx); err == nil {
+			r.meter.total.Add(t.entry.Size)
+		}
+	}
+	res := Result{Action: actionOf(t), Size: t.entry.Size, DryRun: r.job.DryRun}
 	if err == nil && t.kind == doCompare {
 		var same bool
 		if same, err = r.sameSum(t); err == nil && same {
@@ -173,20 +180,18 @@ func (r *run) unchanged() {
 func (r *run) tell(res Result, from, to Location, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	where := from
 	if err != nil {
-		e := *op.AsError(err)
-		e.Message = where.String() + ": " + e.Message
-		res.Error = &e
+		e := from.failed(err)
+		res.Error = e
 		r.sum.Failed++
 		if len(r.sum.Errors) < 100 {
-			r.sum.Errors = append(r.sum.Errors, Failed{Name: where.String(), Kind: e.Kind, Message: op.AsError(err).Error()})
+			r.sum.Errors = append(r.sum.Errors, Failed{Name: from.String(), Kind: e.Kind, Message: op.AsError(err).Error()})
 		}
 		if r.err == nil {
-			r.err = &e
+			r.err = e
 		}
 		if e.Kind == op.Unauthenticated { // so will be all others
-			r.cancel(&e)
+			r.cancel(e)
 		}
 	} else {
 		r.meter.objects.Add(1)
@@ -262,30 +267,36 @@ func (r *run) again(ctx context.Context, f func(ctx context.Context) (further bo
 
 // A guard ends a request when no byte has moved for some time.
 type guard struct {
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	limit  time.Duration
-	moved  atomic.Int64 // when, as Unix nanoseconds
+	moved  atomic.Int64 // when, as Unix nanoseconds; 0 while what is sent is waited for
 }
 
 var errStalled = errors.New("no byte has moved for too long")
 
 func (r *run) guard(ctx context.Context) (context.Context, *guard) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	g := &guard{cancel: cancel, limit: r.o.Stall}
-	g.moved.Store(time.Now().UnixNano())
+	g := &guard{ctx: ctx, cancel: cancel, limit: r.o.Stall}
+	g.touch()
 	g.timer = time.AfterFunc(g.limit, g.look)
 	return ctx, g
 }
 
 // look ends the request, or looks again when its time would be over.
 func (g *guard) look() {
-	left := g.limit - time.Since(time.Unix(0, g.moved.Load()))
-	if left <= 0 {
-		g.cancel(errStalled)
-		return
+	left := g.limit
+	if at := g.moved.Load(); at != 0 {
+		left -= time.Since(time.Unix(0, at))
 	}
-	g.timer.Reset(left)
+	switch {
+	case g.ctx.Err() != nil:
+	case left <= 0:
+		g.cancel(errStalled)
+	default:
+		g.timer.Reset(left)
+	}
 }
 
 func (g *guard) touch() { g.moved.Store(time.Now().UnixNano()) }
@@ -300,13 +311,25 @@ func (g *guard) release(ctx context.Context, err error) error {
 	return err
 }
 
-// moving is a body whose reading tells a guard that it moves.
+// moving is a body whose reading tells a guard that it moves. What it is read from
+// has a guard of its own, or is a file: the time that it takes is not the request's.
 type moving struct {
-	io.ReadSeeker
+	io.Reader
 	guard *guard
 }
 
 func (m moving) Read(p []byte) (int, error) {
-	m.guard.touch()
-	return m.ReadSeeker.Read(p)
+	m.guard.moved.Store(0)
+	defer m.guard.touch()
+	return m.Reader.Read(p)
+}
+
+// seekingMoving is one that can be read again.
+type seekingMoving struct {
+	moving
+	io.Seeker
+}
+
+func movingAgain(body io.ReadSeeker, g *guard) seekingMoving {
+	return seekingMoving{moving{body, g}, body}
 }

@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"sync"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,16 +23,18 @@ func (r *run) upload(t task) (resumed int64, err error) {
 	}
 	defer f.f.Close()
 	o := storage.Object{Size: f.info.Size(), ContentType: contentType(t.from.name)}
-	if !r.inParts(t.to, o.Size) {
-		body, _ := f.section(r.ctx, 0, o.Size)
-		return 0, r.put(t.to, o, body)
+	if r.isLarge(o.Size) && t.to.takesParts() {
+		return r.sendParts(t.to, o, f)
 	}
-	return r.sendParts(t.to, o, f)
+	body, _ := f.section(r.ctx, 0, o.Size)
+	if err = r.put(t.to, o, body); err == nil {
+		err = f.done(nil)
+	}
+	return 0, err
 }
 
-// inParts reports whether an object of that size is written in parts.
-func (r *run) inParts(to Location, size int64) bool {
-	return r.isLarge(size) && to.offers("create_multipart_upload") && to.offers("upload_part") && to.offers("complete_multipart_upload")
+func (l Location) takesParts() bool {
+	return l.offers("create_multipart_upload") && l.offers("upload_part") && l.offers("complete_multipart_upload")
 }
 
 // between copies an object: by its provider where both ends are one connection's,
@@ -50,13 +52,14 @@ func (r *run) between(t task) (resumed int64, err error) {
 		return 0, err
 	}
 	for try := 0; ; try++ {
-		if t.entry.Size <= r.mostHeld()/2 && !r.isLarge(t.entry.Size) {
+		if t.entry.Size <= r.mostHeld() && !r.isLarge(t.entry.Size) {
 			err = r.copySmall(t)
 		} else {
 			resumed, err = r.copyLarge(t)
 		}
-		// It may have become another one in between.
-		if try > 0 || op.KindOf(err) != op.Conflict {
+		// It may have become another one in between; or been damaged on its way, which
+		// is seen at its end.
+		if kind := op.KindOf(err); try > 0 || kind != op.Conflict && kind != op.Internal {
 			return resumed, err
 		}
 		t.entry.Object = storage.Object{}
@@ -112,15 +115,21 @@ func (r *run) copyLarge(t task) (resumed int64, err error) {
 	}
 	s := &objectSource{r: r, l: t.from, e: t.entry, check: checkOf(t.entry.Object)}
 	defer s.close()
-	if r.inParts(t.to, t.entry.Size) {
+	if t.to.takesParts() {
 		return r.sendParts(t.to, t.entry.Object, s)
 	}
+	// How much of a stream the far end's driver holds, only it knows.
+	release, err := r.memory.all(r.ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	// A stream that breaks off goes on by itself; what cannot be read again by the
 	// far end's driver is begun anew.
 	return 0, r.again(r.ctx, func(ctx context.Context) (bool, error) {
 		in := r.open(ctx, t.from, t.entry, checkOf(t.entry.Object))
 		defer in.close()
-		return false, r.putStream(ctx, t.to, t.entry.Object, &checked{in})
+		return false, r.write(ctx, t.to, t.entry.Object, func(g *guard) io.Reader { return moving{&checked{in}, g} })
 	})
 }
 
@@ -155,26 +164,16 @@ func (r *run) put(to Location, o storage.Object, body section) error {
 		if _, err := body.Seek(0, io.SeekStart); err != nil {
 			return false, fileError(to, err)
 		}
-		return false, r.request(ctx, func(ctx context.Context) error {
-			ctx, g := r.guard(ctx)
-			in := r.object(to, o)
-			in.Body = moving{body.ReadSeeker, g}
-			made, err := drivers.Call[storage.Object](ctx, to.conn, in)
-			if err == nil {
-				err = arrived(o, made)
-			}
-			if err == nil {
-				r.meter.moved.Add(made.Size)
-			}
-			return g.release(ctx, err)
-		})
+		return false, r.write(ctx, to, o, func(g *guard) io.Reader { return movingAgain(body, g) })
 	})
 }
 
-func (r *run) putStream(ctx context.Context, to Location, o storage.Object, body io.Reader) error {
+// write makes the request that writes an object.
+func (r *run) write(ctx context.Context, to Location, o storage.Object, body func(*guard) io.Reader) error {
 	return r.request(ctx, func(ctx context.Context) error {
+		ctx, g := r.guard(ctx)
 		in := r.object(to, o)
-		in.Body = body
+		in.Body = body(g)
 		made, err := drivers.Call[storage.Object](ctx, to.conn, in)
 		if err == nil {
 			err = arrived(o, made)
@@ -182,7 +181,7 @@ func (r *run) putStream(ctx context.Context, to Location, o storage.Object, body
 		if err == nil {
 			r.meter.moved.Add(made.Size)
 		}
-		return err
+		return g.release(ctx, err)
 	})
 }
 
@@ -209,9 +208,7 @@ func (r *run) sendParts(to Location, o storage.Object, src source) (resumed int6
 	defer func() { u.end(r, err) }()
 	n := int((o.Size + u.partSize - 1) / u.partSize)
 	length := func(i int) int64 { return min(u.partSize, o.Size-int64(i)*u.partSize) }
-	parts, crcs, summed := make([]storage.Part, n), make([]uint32, n), true
-	var mu sync.Mutex // of summed
-
+	parts := make([]storage.Part, n)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.SetLimit(partsAtOnce)
 	send := func(i int, s section) error {
@@ -220,29 +217,18 @@ func (r *run) sendParts(to Location, o storage.Object, src source) (resumed int6
 		if err != nil {
 			return err
 		}
-		sum, ok := parseCRC(part.Checksums["crc32c"])
-		if ok && s.summed && sum != s.sum {
-			return op.Errorf(op.Internal, "part %d was damaged on its way: its crc32c is %s there", i+1, part.Checksums["crc32c"])
+		if parts[i], err = withSums(part, s); err != nil {
+			return err
 		}
-		if s.summed {
-			sum, ok = s.sum, true
-		}
-		mu.Lock()
-		parts[i], crcs[i], summed = part, sum, summed && ok
-		mu.Unlock()
 		r.meter.moved.Add(length(i))
-		return u.note(part)
+		return u.note(parts[i])
 	}
 	for i := range n {
 		if ctx.Err() != nil {
 			break
 		}
-		if there, ok := u.there[i+1]; ok && there.Size == length(i) {
-			sum, known := parseCRC(there.Checksums["crc32c"])
-			parts[i], crcs[i] = there, sum
-			mu.Lock()
-			summed = summed && known
-			mu.Unlock()
+		if there, ok := u.there[i+1]; ok && there.Size == length(i) && (src.needs() == "" || there.Checksums[src.needs()] != "") {
+			parts[i] = there
 			resumed += length(i)
 			r.meter.moved.Add(length(i))
 			if !src.inOrder() {
@@ -276,14 +262,30 @@ func (r *run) sendParts(to Location, o storage.Object, src source) (resumed int6
 	if err = g.Wait(); err != nil {
 		return resumed, err
 	}
-	whole := ""
-	if summed {
-		whole = joinCRC(crcs, length)
-	}
-	if err = src.done(whole); err != nil {
+	if err = src.done(parts); err != nil {
 		return resumed, err
 	}
-	return resumed, r.complete(to, o, u, parts, whole)
+	return resumed, r.complete(to, o, u, parts)
+}
+
+// withSums is a part with the checksums of what it was made of, which are those that
+// its provider has.
+func withSums(part storage.Part, s section) (storage.Part, error) {
+	var all map[string]string
+	if s.sums != nil {
+		all = s.sums()
+	}
+	if all == nil {
+		return part, nil
+	}
+	for name, sum := range part.Checksums {
+		if have := all[name]; have != "" && have != sum {
+			return part, op.Errorf(op.Internal, "part %d was damaged on its way: its %s is %s there", part.Number, name, sum)
+		}
+		all[name] = sum
+	}
+	part.Checksums = all
+	return part, nil
 }
 
 func (r *run) sendPart(ctx context.Context, to Location, u *upload, number int, s section, size int64) (part storage.Part, err error) {
@@ -293,36 +295,42 @@ func (r *run) sendPart(ctx context.Context, to Location, u *upload, number int, 
 		}
 		return false, r.request(ctx, func(ctx context.Context) error {
 			ctx, g := r.guard(ctx)
-			part, err = drivers.Call[storage.Part](ctx, to.conn, storage.UploadPart{Bucket: to.bucket, Name: to.name, Upload: u.ID, Number: number, Body: moving{s.ReadSeeker, g}, Size: &size})
+			part, err = drivers.Call[storage.Part](ctx, to.conn, storage.UploadPart{Bucket: to.bucket, Name: to.name, Upload: u.ID, Number: number, Body: movingAgain(s, g), Size: &size})
 			return g.release(ctx, err)
 		})
 	})
 	return part, err
 }
 
-func (r *run) complete(to Location, o storage.Object, u *upload, parts []storage.Part, whole string) error {
-	in := storage.CompleteMultipartUpload{Bucket: to.bucket, Name: to.name, Upload: u.ID, Parts: parts, IfAbsent: r.job.IfAbsent, Checksums: map[string]string{}}
-	for name, sum := range o.Checksums {
-		in.Checksums[name] = sum
+func (r *run) complete(to Location, o storage.Object, u *upload, parts []storage.Part) error {
+	in := storage.CompleteMultipartUpload{Bucket: to.bucket, Name: to.name, Upload: u.ID, Parts: parts, IfAbsent: r.job.IfAbsent, Checksums: maps.Clone(o.Checksums)}
+	if whole, ok := crc32c.join(parts); ok {
+		if in.Checksums == nil {
+			in.Checksums = map[string]string{}
+		}
+		in.Checksums[crc32c.name] = whole
 	}
-	if whole != "" {
-		in.Checksums["crc32c"] = whole
-	}
+	o.Checksums = in.Checksums
 	asked := time.Now()
-	return r.again(r.ctx, func(ctx context.Context) (bool, error) {
+	var damaged error // which another try would not mend: the upload is gone
+	err := r.again(r.ctx, func(ctx context.Context) (bool, error) {
 		made, err := drivers.Call[storage.Object](ctx, to.conn, in)
 		switch op.KindOf(err) {
 		case "":
-			o.Checksums = in.Checksums
-			err = arrived(o, made)
+			damaged = arrived(o, made)
+		case op.Internal:
+			damaged, err = err, nil
 		case op.Unavailable, op.Timeout, op.NotFound:
 			// It may be done, and the answer be lost.
 			there, gone := drivers.Call[storage.Object](ctx, to.conn, storage.GetObject{Bucket: to.bucket, Name: to.name})
-			const skew = time.Minute // between clocks
-			if gone == nil && there.Size == o.Size && there.Checksums["crc32c"] == whole && (whole != "" || there.LastModified.After(asked.Add(-skew))) {
-				return false, nil
+			if gone == nil && arrived(o, there) == nil && (there.Checksums[crc32c.name] != "" && o.Checksums[crc32c.name] != "" || there.LastModified.After(asked.Add(-skew))) {
+				err = nil
 			}
 		}
 		return false, err
 	})
+	return cmp.Or(err, damaged)
 }
+
+// skew is how far clocks are apart, perhaps.
+const skew = time.Minute

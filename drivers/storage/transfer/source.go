@@ -3,8 +3,9 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
-	"hash/crc32"
+	"hash"
 	"io"
 	"io/fs"
 	"mime"
@@ -19,14 +20,18 @@ import (
 // A source is a body of known length that is to become an object.
 type source interface {
 	// section opens a part of the body, which can be read again until it is
-	// released. sum is its CRC-32C, if that is known already.
+	// released.
 	section(ctx context.Context, offset, length int64) (s section, err error)
 	// inOrder says that sections are opened one after the other, from the start
 	// and all of them, since the body's checksum wants it so.
 	inOrder() bool
-	// done is called when all sections have been read, with the sum of the whole if
-	// that followed from the sections'. Its error means that they were damaged.
-	done(crc32c string) error
+	// longest is how long a section is best at most; 0 is any length.
+	longest() int64
+	// needs is the checksum that must be known of each part, "" for none.
+	needs() string
+	// done is called when all sections have been read, with what became of them.
+	// Its error means that they were damaged, or changed.
+	done(parts []storage.Part) error
 	// identity changes whenever the body does.
 	identity() string
 }
@@ -34,8 +39,7 @@ type source interface {
 // A section is a part of a source.
 type section struct {
 	io.ReadSeeker
-	sum     uint32
-	summed  bool
+	sums    func() map[string]string // in hex, of what was read; nil where only its driver sums it
 	release func()
 }
 
@@ -49,7 +53,7 @@ type fileSource struct {
 func openFile(l Location) (*fileSource, error) {
 	f, err := l.root.Open(l.name)
 	if err != nil {
-		return nil, fileError(l, err)
+		return nil, fileError("opening it", err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -57,7 +61,7 @@ func openFile(l Location) (*fileSource, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fileError(l, err)
+		return nil, fileError("opening it", err)
 	}
 	return &fileSource{l, f, info}, nil
 }
@@ -66,13 +70,15 @@ func (s *fileSource) section(_ context.Context, offset, length int64) (section, 
 	return section{ReadSeeker: io.NewSectionReader(s.f, offset, length), release: func() {}}, nil
 }
 
-func (s *fileSource) inOrder() bool { return false }
+func (s *fileSource) inOrder() bool  { return false }
+func (s *fileSource) longest() int64 { return 0 }
+func (s *fileSource) needs() string  { return "" }
 
 // done: what the driver has sent was summed by it, from the file.
-func (s *fileSource) done(string) error {
+func (s *fileSource) done([]storage.Part) error {
 	info, err := s.f.Stat()
 	if err != nil {
-		return fileError(s.l, err)
+		return fileError("reading it", err)
 	}
 	if info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) {
 		return op.Errorf(op.Conflict, "the file was changed while it was read")
@@ -103,12 +109,27 @@ func (r *run) mostHeld() int64 { return r.memory.limit / 3 }
 func (s *objectSource) inOrder() bool    { return !s.check.inParts() }
 func (s *objectSource) identity() string { return version(s.l, s.e.ETag, s.e.Size) }
 
+func (s *objectSource) longest() int64 {
+	if s.inOrder() { // where none can be read twice
+		return s.r.mostHeld()
+	}
+	return 0
+}
+
+func (s *objectSource) needs() string {
+	if s.check == nil || s.inOrder() {
+		return ""
+	}
+	return s.check.name
+}
+
 func (s *objectSource) section(ctx context.Context, offset, length int64) (section, error) {
-	if length > s.r.mostHeld() {
-		if s.inOrder() {
-			return section{}, op.Errorf(op.InvalidArgument, "its provider keeps only a %s of it, for which it is read in order, and parts of %d bytes do not fit into the memory for that", s.check.name, length)
-		}
-		return section{ReadSeeker: &reopened{ctx: ctx, s: s, offset: offset, length: length}, release: func() {}}, nil
+	switch {
+	case !s.inOrder() && length > s.r.mostHeld():
+		o := &reopened{ctx: ctx, s: s, offset: offset, length: length, sums: s.newSums()}
+		return section{ReadSeeker: o, sums: o.known, release: func() {}}, nil
+	case length > s.r.memory.limit:
+		return section{}, op.Errorf(op.InvalidArgument, "its provider keeps only a %s of it, for which it is read in order, and its parts would be of %d bytes, which are more than the %d of memory for that: copy it into a file, and from there", s.check.name, length, s.r.memory.limit)
 	}
 	b, err := s.r.memory.take(ctx, length)
 	if err != nil {
@@ -123,24 +144,55 @@ func (s *objectSource) section(ctx context.Context, offset, length int64) (secti
 			err = op.Errorf(op.Unavailable, "the body ended early")
 		}
 	} else {
-		w := bytes.NewBuffer(b[:0])
-		err = s.r.read(ctx, s.l, s.e, offset, length, w, nil)
+		err = s.r.read(ctx, s.l, s.e, offset, length, func() (io.Writer, error) { return bytes.NewBuffer(b[:0]), nil })
 	}
 	if err != nil {
 		release()
 		return section{}, err
 	}
-	return section{bytes.NewReader(b), crc32.Checksum(b, castagnoli), true, release}, nil
+	sums := s.newSums()
+	sums.write(b)
+	return section{bytes.NewReader(b), sums.known, release}, nil
 }
 
-func (s *objectSource) done(crc32c string) error {
-	if s.stream != nil {
+func (s *objectSource) done(parts []storage.Part) error {
+	switch {
+	case s.stream != nil:
 		return s.stream.end()
-	}
-	if s.check == nil || crc32c == "" {
+	case s.check == nil:
 		return nil
 	}
-	return s.check.compare(crc32c)
+	have, ok := s.check.join(parts)
+	if !ok {
+		return op.Errorf(op.Internal, "not of all its parts the %s is known", s.check.name)
+	}
+	return s.check.compare(have)
+}
+
+// A partSums is the checksums of a part: that which goes with it, and that by which
+// the whole is compared.
+type partSums map[string]hash.Hash
+
+func (s *objectSource) newSums() partSums {
+	sums := partSums{crc32c.name: crc32c.make()}
+	if name := s.needs(); name != "" && name != crc32c.name {
+		sums[name] = s.check.make()
+	}
+	return sums
+}
+
+func (s partSums) write(p []byte) {
+	for _, h := range s {
+		h.Write(p)
+	}
+}
+
+func (s partSums) known() map[string]string {
+	known := map[string]string{}
+	for name, h := range s {
+		known[name] = hex.EncodeToString(h.Sum(nil))
+	}
+	return known
 }
 
 func (s *objectSource) close() {
@@ -150,13 +202,24 @@ func (s *objectSource) close() {
 }
 
 // A reopened section is a range of an object that is too long for memory: to read
-// it again is to ask for it again.
+// it again is to ask for it again. It is summed as it is read for the first time.
 type reopened struct {
 	ctx            context.Context
 	s              *objectSource
 	offset, length int64
 	at             int64
 	now            *stream
+
+	sums   partSums
+	summed int64 // how much of it
+}
+
+// known are its checksums, when all of it was read.
+func (o *reopened) known() map[string]string {
+	if o.summed < o.length {
+		return nil
+	}
+	return o.sums.known()
 }
 
 func (o *reopened) Read(p []byte) (int, error) {
@@ -168,6 +231,10 @@ func (o *reopened) Read(p []byte) (int, error) {
 		o.now.offset, o.now.to = o.offset+o.at, o.offset+o.length
 	}
 	n, err := o.now.Read(p)
+	if fresh := o.at + int64(n) - o.summed; fresh > 0 && fresh <= int64(n) {
+		o.sums.write(p[int64(n)-fresh : n])
+		o.summed += fresh
+	}
 	if o.at += int64(n); o.at == o.length || err != nil {
 		o.now.close()
 		o.now = nil

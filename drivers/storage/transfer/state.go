@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,6 +25,8 @@ type upload struct {
 	there    map[int]storage.Part // by number
 
 	mu   sync.Mutex
+	root *os.Root // Options.State
+	name string   // of the file
 	file *os.File // nil without state
 }
 
@@ -39,17 +40,8 @@ type stateHead struct {
 func (r *run) takeUpload(to Location, o storage.Object, src source) (*upload, error) {
 	u := &upload{there: map[int]storage.Part{}}
 	if r.o.State != "" && to.offers("list_parts") {
-		if err := os.MkdirAll(r.o.State, 0o700); err != nil {
-			return nil, fileError("the folder for what can be resumed", err)
-		}
-		file, err := os.OpenFile(filepath.Join(r.o.State, version(to.conn.Provider.Name, to)+".upload"), os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
+		if err := u.open(r.o.State, version(to.conn.Provider.Name, to)+".upload"); err != nil {
 			return nil, fileError("the file for what can be resumed", err)
-		}
-		if mine, _ := lock(file); mine && inPlace(file) {
-			u.file = file
-		} else {
-			file.Close() // another process writes the same object: each for itself
 		}
 	}
 	if u.file != nil {
@@ -58,18 +50,21 @@ func (r *run) takeUpload(to Location, o storage.Object, src source) (*upload, er
 			return u, nil
 		}
 		if err != nil {
-			u.file.Close()
+			u.close()
 			return nil, err
 		}
 	}
 	in := r.object(to, o)
-	err := r.request(r.ctx, func(ctx context.Context) (err error) {
-		u.Upload, err = drivers.Call[storage.Upload](ctx, to.conn, storage.CreateMultipartUpload{Bucket: in.Bucket, Name: in.Name, Size: in.Size,
-			ContentType: in.ContentType, Metadata: in.Metadata, StorageClass: in.StorageClass})
-		return err
+	// Begun anew after an answer that was lost, there is one more that has no parts.
+	err := r.again(r.ctx, func(ctx context.Context) (bool, error) {
+		return false, r.request(ctx, func(ctx context.Context) (err error) {
+			u.Upload, err = drivers.Call[storage.Upload](ctx, to.conn, storage.CreateMultipartUpload{Bucket: in.Bucket, Name: in.Name, Size: in.Size,
+				ContentType: in.ContentType, Metadata: in.Metadata, StorageClass: in.StorageClass})
+			return err
+		})
 	})
 	if err == nil {
-		u.partSize, err = r.fit(o.Size, u.Upload)
+		u.partSize, err = r.fit(o.Size, src.longest(), u.Upload)
 	}
 	if err == nil && u.file != nil {
 		err = u.line(stateHead{u.Upload, src.identity(), u.partSize})
@@ -81,20 +76,51 @@ func (r *run) takeUpload(to Location, o storage.Object, src source) (*upload, er
 	return u, nil
 }
 
+// open opens the file, unless another process writes the same object: each for itself
+// then. Through a root, it can be removed while it is open, on Windows too.
+func (u *upload) open(folder, name string) (err error) {
+	if err = os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	if u.root, err = os.OpenRoot(folder); err != nil {
+		return err
+	}
+	u.name = name
+	if u.file, err = u.root.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		u.root.Close()
+		return err
+	}
+	if mine, _ := lock(u.file); !mine || !u.inPlace() {
+		u.close()
+		u.file = nil
+	}
+	return nil
+}
+
+func (u *upload) close() {
+	u.file.Close()
+	u.root.Close()
+}
+
 // inPlace reports whether the file still has its name: another process may have
 // finished and removed it between the opening and the lock.
-func inPlace(f *os.File) bool {
-	mine, err := f.Stat()
+func (u *upload) inPlace() bool {
+	mine, err := u.file.Stat()
 	if err != nil {
 		return false
 	}
-	named, err := os.Stat(f.Name())
+	named, err := u.root.Stat(u.name)
 	return err == nil && os.SameFile(mine, named)
 }
 
-// fit chooses the size of parts within the upload's limits.
-func (r *run) fit(size int64, u storage.Upload) (int64, error) {
-	part := max(r.partSize(size), u.MinPartSize)
+// fit chooses the size of parts within the upload's limits, and no longer than that
+// if there can be so many.
+func (r *run) fit(size, longest int64, u storage.Upload) (int64, error) {
+	part := r.partSize(size)
+	if longest > 0 {
+		part = min(part, longest)
+	}
+	part = max(part, u.MinPartSize)
 	if u.MaxParts > 0 {
 		part = max(part, (size+int64(u.MaxParts)-1)/int64(u.MaxParts))
 	}
@@ -129,11 +155,12 @@ func (u *upload) resume(r *run, to Location, src source) (bool, error) {
 	u.Upload, u.partSize = head.Upload, head.PartSize
 	if r.o.Restart || head.Source != src.identity() || head.PartSize <= 0 {
 		u.abort(r, to)
+		u.Upload = storage.Upload{}
 		return false, u.empty()
 	}
 	for p, err := range drivers.List[storage.Part](r.ctx, to.conn, storage.ListParts{Bucket: to.bucket, Name: to.name, Upload: u.ID}) {
 		if op.KindOf(err) == op.NotFound {
-			u.there = map[int]storage.Part{}
+			u.Upload, u.there = storage.Upload{}, map[int]storage.Part{}
 			return false, u.empty()
 		}
 		if err != nil {
@@ -180,7 +207,7 @@ func (u *upload) line(v any) error {
 
 // end forgets an upload that is complete, and aborts one that nobody will go on with.
 func (u *upload) end(r *run, err error) {
-	resumable := u.file != nil
+	resumable := u.file != nil && u.ID != ""
 	switch op.KindOf(err) {
 	case op.Internal, op.Conflict, op.InvalidArgument, op.NotFound, op.AlreadyExists:
 		resumable = false // the same would happen again
@@ -191,9 +218,9 @@ func (u *upload) end(r *run, err error) {
 	}
 	if u.file != nil {
 		if err == nil || !resumable {
-			os.Remove(u.file.Name())
+			u.root.Remove(u.name)
 		}
-		u.file.Close()
+		u.close()
 	}
 }
 

@@ -109,6 +109,22 @@ func (e *Engine) Copy(ctx context.Context, j Job) (Summary, error) {
 	return r.end(nil)
 }
 
+// A Move is an object or a file, and its new place, name and all.
+type Move struct{ From, To Location }
+
+// CopyEach moves several as Copy moves one, at once. What fails does not stop the rest.
+func (e *Engine) CopyEach(ctx context.Context, j Job, moves []Move) (Summary, error) {
+	r := e.begin(ctx, j)
+	return r.end(r.tree(func(_ context.Context, emit func(task) error) error {
+		for _, m := range moves {
+			if err := emit(task{kind: doCopy, unseen: true, from: m.From, to: m.To}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // CopyTree moves all that is below From to the same places below To.
 func (e *Engine) CopyTree(ctx context.Context, j Job) (Summary, error) {
 	j.Delete = false

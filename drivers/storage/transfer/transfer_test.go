@@ -443,6 +443,36 @@ func TestResume(t *testing.T) {
 	inBucket(t, conn, "").equal(t, body)
 }
 
+// TestWithin: a tree that is copied into a part of itself is copied once, and one of
+// whose parts becomes the whole is not deleted for it.
+func TestWithin(t *testing.T) {
+	ctx, e, conn := t.Context(), transfer.New(small), cloud(t)
+	sample.put(t, conn, "")
+	in := func(name string) transfer.Location { return transfer.Objects(conn, "bbb", name) }
+	for range 2 { // the second time, it is there
+		s, err := e.CopyTree(ctx, transfer.Job{From: in(""), To: in("dir/copy/")})
+		must(t, err)
+		if s.Transferred != len(sample) {
+			t.Errorf("%+v", s)
+		}
+		inBucket(t, conn, "dir/copy/").equal(t, sample)
+	}
+	s, err := e.Sync(ctx, transfer.Job{From: in("dir/copy/"), To: in(""), Delete: true, Compare: transfer.Size})
+	must(t, err)
+	if s.Unchanged != len(sample) || s.Deleted != 0 {
+		t.Errorf("%+v", s)
+	}
+	_, err = e.Sync(ctx, transfer.Job{From: in("dir/copy/dir/"), To: in(""), Delete: true, Compare: transfer.Size})
+	must(t, err)
+	want := tree{}
+	for name, b := range sample {
+		if rest, ok := strings.CutPrefix(name, "dir/"); ok {
+			want[rest], want["dir/copy/"+name] = b, b
+		}
+	}
+	inBucket(t, conn, "").equal(t, want)
+}
+
 // TestRemoveUploads: what was neither completed nor aborted is found and removed.
 func TestRemoveUploads(t *testing.T) {
 	ctx, conn := t.Context(), cloud(t)

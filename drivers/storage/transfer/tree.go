@@ -116,43 +116,52 @@ func objectsOf(p *op.Page) []storage.Object {
 
 // files yields the files below a folder. Links to files are taken for what they
 // lead to, unless that is out of the root; links to folders are not followed, and
-// what is neither file nor folder is passed over.
+// what is neither file nor folder is passed over. A folder that cannot be opened is
+// an entry, with a slash at its end.
 func (l Location) files(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		root, err := l.root.OpenRoot(l.name)
+		root, names, err := openFolder(l.root, l.name)
 		if err != nil {
 			yield(Entry{}, fileError(l, err))
 			return
 		}
 		defer root.Close()
-		walk(ctx, root, l, "", yield)
+		walk(ctx, root, names, l, "", yield)
 	}
 }
 
-func walk(ctx context.Context, dir *os.Root, l Location, below string, yield func(Entry, error) bool) bool {
-	if err := ctx.Err(); err != nil {
-		yield(Entry{}, err)
-		return false
+func openFolder(in *os.Root, name string) (*os.Root, []string, error) {
+	dir, err := in.OpenRoot(name)
+	if err != nil {
+		return nil, nil, err
 	}
 	names, err := sorted(dir)
 	if err != nil {
-		yield(Entry{}, fileError(l.at(below), err))
+		dir.Close()
+		return nil, nil, err
+	}
+	return dir, names, nil
+}
+
+func walk(ctx context.Context, dir *os.Root, names []string, l Location, below string, yield func(Entry, error) bool) bool {
+	if err := ctx.Err(); err != nil {
+		yield(Entry{}, err)
 		return false
 	}
 	for _, key := range names {
 		name := below + key
 		if file, isDir := strings.CutSuffix(key, "/"); isDir {
-			sub, err := dir.OpenRoot(file)
+			sub, inside, err := openFolder(dir, file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // gone since
 			}
 			if err != nil {
-				if !yield(Entry{Name: strings.TrimSuffix(name, "/"), err: fileError(l.at(name), err)}, nil) {
+				if !yield(Entry{Name: name, err: fileError("reading it", err)}, nil) {
 					return false
 				}
 				continue
 			}
-			ok := walk(ctx, sub, l, name, yield)
+			ok := walk(ctx, sub, inside, l, name, yield)
 			sub.Close()
 			if !ok {
 				return false
@@ -165,7 +174,7 @@ func walk(ctx context.Context, dir *os.Root, l Location, below string, yield fun
 		case errors.Is(err, fs.ErrNotExist):
 			continue // gone since, or a link to nothing
 		case err != nil:
-			e.err = fileError(l.at(name), err)
+			e.err = fileError("reading it", err)
 		case !info.Mode().IsRegular():
 			continue
 		case !utf8.ValidString(name):
@@ -216,13 +225,18 @@ func (r *run) merge(ctx context.Context, emit func(task) error) error {
 	j := r.job
 	nextFrom, stopFrom := iter.Pull2(List(ctx, j.From))
 	defer stopFrom()
+	// What is below the other end is no part of this one: what is copied into a part
+	// of itself would never end, and of a part that becomes the whole, the source is
+	// not to be deleted.
+	inTo, inFrom := j.From.holds(j.To), j.To.holds(j.From)
 	there := func(yield func(Entry, error) bool) {}
 	if j.Compare != Always || j.Delete {
-		there = r.thereOnly(ctx)
+		there = r.thereOnly(ctx, inFrom)
 	}
 	nextTo, stopTo := iter.Pull2(iter.Seq2[Entry, error](there))
 	defer stopTo()
 	gone := batch{r: r, emit: emit}
+	unread := "" // a folder of which nobody knows what is in it
 
 	to, toErr, more := nextTo()
 	for {
@@ -230,17 +244,23 @@ func (r *run) merge(ctx context.Context, emit func(task) error) error {
 		if fromErr != nil {
 			return fromErr
 		}
-		if ok && !j.Filter.Match(from.Name) {
+		folder := from.err != nil && strings.HasSuffix(from.Name, "/")
+		if ok && (!j.Filter.Match(from.Name) && !(folder && j.Filter.mayHold(from.Name)) || inTo != "" && strings.HasPrefix(from.Name, inTo)) {
 			continue
 		}
 		for more && (!ok || to.Name < from.Name) {
 			if toErr != nil {
 				return toErr
 			}
-			if err := gone.add(to); err != nil {
-				return err
+			if unread == "" || !strings.HasPrefix(to.Name, unread) {
+				if err := gone.add(to); err != nil {
+					return err
+				}
 			}
 			to, toErr, more = nextTo()
+		}
+		if folder {
+			unread = from.Name
 		}
 		if toErr != nil {
 			return toErr
@@ -270,14 +290,15 @@ func (r *run) merge(ctx context.Context, emit func(task) error) error {
 	}
 }
 
-// thereOnly lists the far end, which may be a folder that is not there yet.
-func (r *run) thereOnly(ctx context.Context) iter.Seq2[Entry, error] {
+// thereOnly lists the far end, which may be a folder that is not there yet, without
+// what the filter or except keeps out of the job.
+func (r *run) thereOnly(ctx context.Context, except string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for e, err := range List(ctx, r.job.To) {
 			if r.job.To.root != nil && op.KindOf(err) == op.NotFound {
 				return
 			}
-			if err == nil && !r.job.Filter.Match(e.Name) {
+			if err == nil && (!r.job.Filter.Match(e.Name) || except != "" && strings.HasPrefix(e.Name, except)) {
 				continue
 			}
 			if !yield(e, err) {

@@ -144,8 +144,8 @@ pub fn create_balancer(ctx: *Context, args: lb.CreateBalancer) !lb.Balancer {
     return (try answer.get(LoadBalancer, "load_balancer")).shown(c, true);
 }
 
-fn checkDrain(c: Client, seconds: i64) !void {
-    if (seconds != 0) return c.ctx.fail(.invalid_argument, "drain_timeout: Hetzner has none", .{});
+fn checkDrain(c: Client, seconds: ?i64) !void {
+    if (seconds != null) return c.ctx.fail(.invalid_argument, "drain_timeout: Hetzner has none", .{});
 }
 
 fn checkAlgorithm(c: Client, algorithm: lb.Algorithm) !void {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"iter"
-	"mime"
 	"net/url"
 	"slices"
 	"strconv"
@@ -42,15 +41,7 @@ func (d *driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.S
 			return nil, "", err
 		}
 		// XML has no way to write some names; URL encoding has one for all.
-		query := url.Values{"list-type": {"2"}, "encoding-type": {"url"}}
-		for name, value := range map[string]string{"prefix": in.Prefix, "delimiter": in.Delimiter, "continuation-token": cursor} {
-			if value != "" {
-				query.Set(name, value)
-			}
-		}
-		if d.pageSize > 0 {
-			query.Set("max-keys", strconv.Itoa(d.pageSize))
-		}
+		query := d.listing("max-keys", map[string]string{"list-type": "2", "encoding-type": "url", "prefix": in.Prefix, "delimiter": in.Delimiter, "continuation-token": cursor})
 		var out struct {
 			EncodingType          string
 			NextContinuationToken string
@@ -76,6 +67,20 @@ func (d *driver) ListObjects(ctx context.Context, in storage.ListObjects) iter.S
 		slices.SortStableFunc(objects, func(a, b storage.Object) int { return strings.Compare(a.Name, b.Name) })
 		return objects, out.NextContinuationToken, nil
 	})
+}
+
+// listing is the query of a page, of as many items as pages have here.
+func (d *driver) listing(most string, values map[string]string) url.Values {
+	query := url.Values{}
+	for name, value := range values {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if d.pageSize > 0 {
+		query.Set(most, strconv.Itoa(d.pageSize))
+	}
+	return query
 }
 
 // decoder takes names as an answer has them.
@@ -123,9 +128,10 @@ func objectOf(bucket, name string, size int64, h map[string]string) storage.Obje
 	}
 	for k, v := range h {
 		if name, ok := strings.CutPrefix(k, metadataPrefix); ok {
-			o.Metadata[name] = decodeMetadata(v)
+			o.Metadata[name] = v
 		}
 	}
+	o.Metadata = storage.DecodeMetadata(o.Metadata)
 	for k, header := range map[string]string{"CacheControl": "cache-control", "ContentDisposition": "content-disposition", "ContentEncoding": "content-encoding",
 		"ContentLanguage": "content-language", "ServerSideEncryption": "x-amz-server-side-encryption", "VersionId": "x-amz-version-id"} {
 		if v := h[header]; v != "" {
@@ -164,38 +170,12 @@ func md5Of(etag string, h map[string]string) (string, bool) {
 
 // encodeMetadata makes headers of metadata; names become lower case.
 func encodeMetadata(m map[string]string) (map[string]string, error) {
-	encoded := make(map[string]string, len(m))
-	for k, v := range m {
-		name := strings.ToLower(k)
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-			return !strings.ContainsRune("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz", r)
-		}) {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: %q cannot be a name: it becomes part of a header's", k)
-		}
-		if !utf8.ValidString(v) {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: the value of %q is not UTF-8", k)
-		}
-		if _, twice := encoded[metadataPrefix+name]; twice {
-			return nil, op.Errorf(op.InvalidArgument, "metadata: %q is there twice, as names are lower case", name)
-		}
-		plain := strings.TrimSpace(v) == v && !strings.Contains(v, "=?") && !strings.Contains(v, "  ") &&
-			!strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' })
-		if !plain {
-			// One encoded word of RFC 2047. The limit of 75 bytes is for mail; split
-			// into words, a value would gain spaces that the signature folds.
-			v = "=?UTF-8?B?" + base64.StdEncoding.EncodeToString([]byte(v)) + "?="
-		}
-		encoded[metadataPrefix+name] = v
+	encoded, err := storage.EncodeMetadata(m, "!#$%&'*+-.^_`|~")
+	headers := make(map[string]string, len(encoded))
+	for name, v := range encoded {
+		headers[metadataPrefix+name] = v
 	}
-	return encoded, nil
-}
-
-func decodeMetadata(v string) string {
-	var words mime.WordDecoder
-	if d, err := words.DecodeHeader(v); err == nil {
-		return d
-	}
-	return v
+	return headers, err
 }
 
 func (d *driver) DeleteObject(_ context.Context, in storage.DeleteObject) error {

@@ -115,13 +115,7 @@ func (d *driver) ListParts(ctx context.Context, in storage.ListParts) iter.Seq2[
 		if err := d.known(in.Bucket, in.Name); err != nil {
 			return nil, "", err
 		}
-		query := url.Values{"uploadId": {in.Upload}}
-		if cursor != "" {
-			query.Set("part-number-marker", cursor)
-		}
-		if d.pageSize > 0 {
-			query.Set("max-parts", strconv.Itoa(d.pageSize))
-		}
+		query := d.listing("max-parts", map[string]string{"uploadId": in.Upload, "part-number-marker": cursor})
 		var out struct {
 			IsTruncated          bool
 			NextPartNumberMarker string
@@ -151,39 +145,21 @@ func (d *driver) CompleteMultipartUpload(ctx context.Context, in storage.Complet
 	if err := d.known(in.Bucket, in.Name); err != nil {
 		return storage.Object{}, err
 	}
-	if len(in.Parts) == 0 {
-		return storage.Object{}, op.Errorf(op.InvalidArgument, "%s: an upload is completed of one part at least", in.Name)
-	}
-	whole, err := in.WholeCRC32C()
-	if err != nil {
-		return storage.Object{}, err
-	}
-	parts := make([]completed, len(in.Parts))
-	for i, p := range in.Parts {
-		parts[i] = completed{PartNumber: p.Number, ETag: `"` + p.ETag + `"`, ChecksumCRC32C: written(p.Checksums["crc32c"])}
-	}
-	header := map[string]string{}
-	if whole != "" {
-		header["x-amz-checksum-crc32c"], header["x-amz-checksum-type"] = written(whole), "FULL_OBJECT"
-	}
-	if in.IfAbsent {
-		header["if-none-match"] = "*"
-	}
-	_, _, err = d.complete(in.Bucket, in.Name, in.Upload, parts, header)
-	if in.IfAbsent && isCode(err, "PreconditionFailed") {
-		return storage.Object{}, op.Errorf(op.AlreadyExists, "the object %s exists already: %w", in.Name, err)
-	}
-	if err != nil {
-		return storage.Object{}, err
-	}
-	o, err := d.GetObject(ctx, storage.GetObject{Bucket: in.Bucket, Name: in.Name})
-	if err != nil {
-		return o, err
-	}
-	if err := in.Verify(o); err != nil {
-		return storage.Object{}, err
-	}
-	return o, nil
+	return in.Complete(ctx, d, func(whole string) error {
+		parts := make([]completed, len(in.Parts))
+		for i, p := range in.Parts {
+			parts[i] = completed{PartNumber: p.Number, ETag: `"` + p.ETag + `"`, ChecksumCRC32C: written(p.Checksums["crc32c"])}
+		}
+		header := map[string]string{}
+		if whole != "" {
+			header["x-amz-checksum-crc32c"], header["x-amz-checksum-type"] = written(whole), "FULL_OBJECT"
+		}
+		if in.IfAbsent {
+			header["if-none-match"] = "*"
+		}
+		_, _, err := d.complete(in.Bucket, in.Name, in.Upload, parts, header)
+		return err
+	}, func(err error) bool { return isCode(err, "PreconditionFailed") })
 }
 
 func (d *driver) AbortMultipartUpload(_ context.Context, in storage.AbortMultipartUpload) error {
@@ -203,15 +179,8 @@ func (d *driver) ListMultipartUploads(ctx context.Context, in storage.ListMultip
 		if err != nil {
 			return nil, "", op.Errorf(op.InvalidArgument, "%q is not a cursor of this list", cursor)
 		}
-		query := url.Values{"uploads": {""}, "encoding-type": {"url"}}
-		for name, value := range map[string]string{"prefix": in.Prefix, "key-marker": after.Get("name"), "upload-id-marker": after.Get("id")} {
-			if value != "" {
-				query.Set(name, value)
-			}
-		}
-		if d.pageSize > 0 {
-			query.Set("max-uploads", strconv.Itoa(d.pageSize))
-		}
+		query := d.listing("max-uploads", map[string]string{"encoding-type": "url", "prefix": in.Prefix, "key-marker": after.Get("name"), "upload-id-marker": after.Get("id")})
+		query.Set("uploads", "")
 		var out struct {
 			EncodingType                      string
 			IsTruncated                       bool

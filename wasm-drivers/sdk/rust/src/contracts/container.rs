@@ -462,8 +462,9 @@ pub struct DeployContainer {
     /// What happens when it ends; the provider's default if not given.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wire::word")]
     pub restart_policy: Option<RestartPolicy>,
-    /// How many of it, where the provider keeps a number running.
-    pub replicas: i64,
+    /// How many of it, where the provider keeps a number running; with 0 it is there, and stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i64>,
     /// Its labels.
     #[serde(deserialize_with = "wire::or_default")]
     pub tags: BTreeMap<String, String>,
@@ -525,8 +526,9 @@ pub struct GetContainerLogs {
     pub container: String,
     /// Go on with what it writes until it ends.
     pub follow: bool,
-    /// Only this many of the lines there are; all if not given.
-    pub tail: i64,
+    /// Only this many of the lines there are, with 0 and follow only those to come; all if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

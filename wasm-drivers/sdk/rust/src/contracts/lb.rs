@@ -199,8 +199,9 @@ pub struct CreateBalancer {
     pub health_check: Option<HealthCheck>,
     /// The provider's id of the TLS certificate, for https and tls.
     pub certificate: String,
-    /// How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given. In s.
-    pub drain_timeout: i64,
+    /// How long a detached member may take to finish what it has, where the provider can wait; with 0 it may not; the provider's usual time if not given. In s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout: Option<i64>,
     /// Where; the connection's or the provider's choice if not given.
     pub location: String,
     /// The networks its members are in, where the provider asks.
@@ -238,8 +239,9 @@ pub struct UpdateBalancer {
     pub health_check: Option<HealthCheck>,
     /// The TLS certificate it shall have.
     pub certificate: String,
-    /// How long a detached member shall have to finish what it has. In s.
-    pub drain_timeout: i64,
+    /// How long a detached member shall have to finish what it has; with 0 no time. In s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain_timeout: Option<i64>,
     /// What the provider changes beyond these: see its page.
     #[serde(deserialize_with = "wire::or_default")]
     pub extra: Map<String, Value>,
@@ -274,7 +276,7 @@ pub struct Member {
     pub port: i64,
     /// The id of the compute node it is; empty if it was attached by address.
     pub node: String,
-    /// Its share with weighted algorithms; 1 if the provider has none.
+    /// Its share with weighted algorithms, of which 0 is none: it is draining; 1 if the provider has no weights.
     pub weight: i64,
     /// Whether it may get work.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wire::word")]
@@ -297,8 +299,9 @@ pub struct BalancerAttachMember {
     pub ip: String,
     /// Its port; the balancer's if not given.
     pub port: i64,
-    /// Its share with weighted algorithms.
-    pub weight: i64,
+    /// Its share with weighted algorithms; with 0 it gets no new work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
 }
 
 /// Takes balancer_attach_compute_node. Add a node of the same provider as a member.
@@ -311,8 +314,9 @@ pub struct BalancerAttachComputeNode {
     pub node: String,
     /// Its port; the balancer's if not given.
     pub port: i64,
-    /// Its share with weighted algorithms.
-    pub weight: i64,
+    /// Its share with weighted algorithms; with 0 it gets no new work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
 }
 
 /// Takes balancer_get_member. Look a member up by its id.
@@ -333,8 +337,9 @@ pub struct BalancerUpdateMember {
     pub balancer: String,
     /// The member.
     pub member: String,
-    /// The share it shall have with weighted algorithms.
-    pub weight: i64,
+    /// The share it shall have with weighted algorithms; with 0 it gets no new work, while it goes on with what it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
     /// enabled gives it work; draining no new work, while it goes on with what it has; disabled none.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wire::word")]
     pub state: Option<Condition>,
@@ -485,8 +490,9 @@ pub struct NewMember {
     pub ip: String,
     /// Its port; the balancer's if not given.
     pub port: i64,
-    /// Its share with weighted algorithms.
-    pub weight: i64,
+    /// Its share with weighted algorithms; with 0 it gets no new work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

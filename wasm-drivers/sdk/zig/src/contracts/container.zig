@@ -303,7 +303,7 @@ pub const DeployContainer = struct {
     memory: i64 = 0,
     /// What happens when it ends; the provider's default if not given.
     restart_policy: ?RestartPolicy = null,
-    /// How many of it, where the provider keeps a number running.
+    /// How many of it, where the provider keeps a number running; with 0 it is there, and stopped.
     replicas: i64 = 1,
     /// Its labels.
     tags: types.Map([]const u8) = .{},
@@ -360,8 +360,8 @@ pub const GetContainerLogs = struct {
     container: []const u8,
     /// Go on with what it writes until it ends.
     follow: bool = false,
-    /// Only this many of the lines there are; all if not given.
-    tail: i64 = 0,
+    /// Only this many of the lines there are, with 0 and follow only those to come; all if not given.
+    tail: ?i64 = null,
 };
 
 pub const ExecResult = struct {

@@ -123,8 +123,8 @@ pub const CreateBalancer = struct {
     health_check: ?HealthCheck = null,
     /// The provider's id of the TLS certificate, for https and tls.
     certificate: []const u8 = "",
-    /// How long a detached member may take to finish what it has, where the provider can wait; its usual time if not given. In s.
-    drain_timeout: i64 = 0,
+    /// How long a detached member may take to finish what it has, where the provider can wait; with 0 it may not; the provider's usual time if not given. In s.
+    drain_timeout: ?i64 = null,
     /// Where; the connection's or the provider's choice if not given.
     location: []const u8 = "",
     /// The networks its members are in, where the provider asks.
@@ -153,8 +153,8 @@ pub const UpdateBalancer = struct {
     health_check: ?HealthCheck = null,
     /// The TLS certificate it shall have.
     certificate: []const u8 = "",
-    /// How long a detached member shall have to finish what it has. In s.
-    drain_timeout: i64 = 0,
+    /// How long a detached member shall have to finish what it has; with 0 no time. In s.
+    drain_timeout: ?i64 = null,
     /// What the provider changes beyond these: see its page.
     extra: types.Map(types.Any) = .{},
 };
@@ -176,7 +176,7 @@ pub const Member = struct {
     port: i64 = 0,
     /// The id of the compute node it is; empty if it was attached by address.
     node: []const u8 = "",
-    /// Its share with weighted algorithms; 1 if the provider has none.
+    /// Its share with weighted algorithms, of which 0 is none: it is draining; 1 if the provider has no weights.
     weight: i64 = 0,
     /// Whether it may get work.
     state: ?Condition = null,
@@ -200,7 +200,7 @@ pub const BalancerAttachMember = struct {
     ip: []const u8,
     /// Its port; the balancer's if not given.
     port: i64 = 0,
-    /// Its share with weighted algorithms.
+    /// Its share with weighted algorithms; with 0 it gets no new work.
     weight: i64 = 1,
 };
 
@@ -212,7 +212,7 @@ pub const BalancerAttachComputeNode = struct {
     node: []const u8,
     /// Its port; the balancer's if not given.
     port: i64 = 0,
-    /// Its share with weighted algorithms.
+    /// Its share with weighted algorithms; with 0 it gets no new work.
     weight: i64 = 1,
 };
 
@@ -230,8 +230,8 @@ pub const BalancerUpdateMember = struct {
     balancer: []const u8,
     /// The member.
     member: []const u8,
-    /// The share it shall have with weighted algorithms.
-    weight: i64 = 0,
+    /// The share it shall have with weighted algorithms; with 0 it gets no new work, while it goes on with what it has.
+    weight: ?i64 = null,
     /// enabled gives it work; draining no new work, while it goes on with what it has; disabled none.
     state: ?Condition = null,
 };
@@ -332,7 +332,7 @@ pub const NewMember = struct {
     ip: []const u8 = "",
     /// Its port; the balancer's if not given.
     port: i64 = 0,
-    /// Its share with weighted algorithms.
+    /// Its share with weighted algorithms; with 0 it gets no new work.
     weight: i64 = 1,
 };
 
