@@ -247,7 +247,9 @@ func (c *cluster) job(t *testing.T) {
 
 	// A Job of none would have ended before it began, and could not be started.
 	none := c.deploy(t, conn, container.DeployContainer{Name: "later", Cluster: ns, RestartPolicy: container.RestartOnFailure, Replicas: new(0)})
-	is(t, conn, none.ID, "to wait", func(v container.Container) bool { return v.State == container.Stopped && v.Ready == 0 && v.ExitCode == nil })
+	is(t, conn, none.ID, "to wait", func(v container.Container) bool {
+		return v.State == container.Stopped && v.Ready == 0 && v.ExitCode == nil
+	})
 	if err := drivers.Do(t.Context(), conn, container.StartContainer{Container: none.ID}); err != nil {
 		t.Fatal(err)
 	}
