@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -150,21 +148,18 @@ func kindOfStatus(status int) op.Kind {
 
 // kindOfFailure is for requests that were not answered.
 func kindOfFailure(err error) op.Kind {
-	var network net.Error
 	var send *smithyhttp.RequestSendError
 	var params smithy.InvalidParamsError
 	var serialize *smithy.SerializationError
+	kind := op.KindOfFailure(err)
 	switch {
-	case errors.Is(err, context.Canceled):
-		return op.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return op.Timeout
+	case kind == op.Canceled || kind == op.Timeout:
 	case errors.As(err, &params) || errors.As(err, &serialize):
 		return op.InvalidArgument
-	case errors.As(err, &send) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &send):
 		return op.Unavailable
 	}
-	return op.Internal
+	return kind
 }
 
 // isCode reports whether err is the service's error of that code.

@@ -107,7 +107,7 @@ func (c *copying) unseen(ctx context.Context) (storage.Object, error) {
 	return o, nil
 }
 
-func (c *copying) from() *string { return aws.String(escape(c.bucket + "/" + c.name)) }
+func (c *copying) from() *string { return aws.String(storage.EscapeName(c.bucket + "/" + c.name)) }
 
 func (c *copying) expires() *time.Time {
 	if at, err := time.Parse(time.RFC1123, aws.ToString(c.source.ExpiresString)); err == nil {

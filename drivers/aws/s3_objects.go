@@ -1,11 +1,9 @@
 package aws
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -258,19 +256,5 @@ func (d *s3Driver) GetObjectURL(ctx context.Context, in storage.GetObjectURL) (s
 	if err != nil {
 		return storage.URL{}, op.Errorf(op.InvalidArgument, "endpoint: %w", err)
 	}
-	return storage.URL{URL: strings.TrimSuffix(end.URI.String(), "/") + "/" + escape(in.Name), Method: storage.Get, Headers: map[string]string{}}, nil
-}
-
-// escape is a name in a URL's path: all but letters, digits, slashes and -._~ as %XX.
-func escape(name string) string {
-	var b bytes.Buffer
-	for i := range len(name) {
-		c := name[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
+	return storage.URL{URL: strings.TrimSuffix(end.URI.String(), "/") + "/" + storage.EscapeName(in.Name), Method: storage.Get, Headers: map[string]string{}}, nil
 }

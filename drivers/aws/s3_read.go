@@ -3,9 +3,7 @@ package aws
 import (
 	"context"
 	"crypto/md5"
-	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
@@ -32,7 +30,7 @@ func (d *s3Driver) ReadObject(ctx context.Context, in storage.ReadObject) (stora
 	if whole {
 		get.ChecksumMode = types.ChecksumModeEnabled
 	} else {
-		get.Range = aws.String(byteRange(in.Offset, in.Length))
+		get.Range = aws.String(storage.ByteRange(in.Offset, in.Length))
 	}
 	out, err := d.client.GetObject(ctx, get)
 	if isCode(err, "InvalidRange") && in.Offset == 0 { // the object is empty
@@ -60,14 +58,6 @@ func (d *s3Driver) ReadObject(ctx context.Context, in storage.ReadObject) (stora
 		b.Sum, b.Want = md5.New(), sum
 	}
 	return storage.Download{Object: o, Body: b}, nil
-}
-
-// byteRange is the header for length bytes from offset, all of them if 0.
-func byteRange(offset, length int64) string {
-	if length == 0 || offset > math.MaxInt64-length {
-		return fmt.Sprintf("bytes=%d-", offset)
-	}
-	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }
 
 // headOf is what a GET says beside the body, as a HEAD says it.

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -228,23 +226,12 @@ func kindOfStatus(status int) op.Kind {
 
 // kindOfFailure is for requests that were not answered, and for answers that cannot be read.
 func kindOfFailure(err error) op.Kind {
-	var network net.Error
-	var syntax *json.SyntaxError
-	var mistyped *json.UnmarshalTypeError
 	var markup *xml.SyntaxError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return op.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return op.Timeout
-	case errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return op.Unavailable
-	case errors.As(err, &syntax) || errors.As(err, &mistyped) || errors.As(err, &markup):
+	// Of what it cannot read, the SDK keeps the words alone.
+	if errors.As(err, &markup) || strings.HasPrefix(err.Error(), "unmarshalling type ") {
 		return op.Unavailable // no answer of Azure's: a proxy's page, say
-	case strings.HasPrefix(err.Error(), "unmarshalling type "):
-		return op.Unavailable // the same, of which the SDK keeps the words alone
 	}
-	return op.Internal
+	return op.KindOfFailure(err)
 }
 
 // refused is what it means that there is no token.

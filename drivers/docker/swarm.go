@@ -43,7 +43,7 @@ The daemon is found as with the driver [docker](driver-docker-container.md), and
   ` + "`cloud.native(\"POST /swarm/init\", body = {\"ListenAddr\": \"0.0.0.0:2377\", \"AdvertiseAddr\": \"10.0.0.1\"})`" + `.
 - deploy_container pins the image to the digest that its name has now, so that all nodes run the same, and refuses an image that neither the registry nor the daemon that is asked has.
 - wait(state = "running") waits for all replicas, of a restart for those that take the old ones' place. A service whose tasks fail is in error, and ` + "`extra[\"error\"]`" + ` says why, while the swarm goes on trying.
-- With restart_policy "no" or "on_failure" a service is stopped when its tasks have ended, and is not begun again by a change of another thing.
+- With restart_policy "no" or "on_failure" a service is stopped when its tasks have ended; start_container runs them again.
 - ports are published at every node by the routing mesh; with ` + "`extra = {\"publish\": \"host\"}`" + ` at the nodes that a task runs on.
 - stop_container takes the replicas away, and start_container gives them back. How long a task may take to end is its own: ` + "`extra = {\"container\": {\"StopGracePeriod\": 30000000000}}`" + `, in nanoseconds; timeout changes nothing.
 - ` + "`extra`" + ` of deploy_container takes the rest in the Engine API's form: secrets, configs, health checks, placement, how updates go.

@@ -124,10 +124,23 @@ func TestSwarm(t *testing.T) {
 		}
 	})
 	t.Run("failed once", func(t *testing.T) {
-		c := deploy(t, container.DeployContainer{Name: "once", Command: []string{"sh", "-c", "exit 3"}, RestartPolicy: container.RestartNo})
-		await(t, "the service to end", func() bool { c = get(t, c); return c.State == container.Stopped })
-		if c.ExitCode == nil || *c.ExitCode != 3 {
-			t.Errorf("it ended as %+v", c)
+		c := deploy(t, container.DeployContainer{Name: "once", Command: []string{"sh", "-c", "echo ran; exit 3"}, RestartPolicy: container.RestartNo})
+		for n := range 2 {
+			await(t, "the service to end", func() bool { c = get(t, c); return c.State == container.Stopped })
+			if c.ExitCode == nil || *c.ExitCode != 3 {
+				t.Errorf("it ended as %+v", c)
+			}
+			lines := 0
+			for _, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: c.ID, Follow: true}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines++
+			}
+			if lines != n+1 {
+				t.Errorf("run %d times, it wrote %d lines", n+1, lines)
+			}
+			do(t, conn, container.StartContainer{Container: c.ID})
 		}
 	})
 	t.Run("more", func(t *testing.T) {

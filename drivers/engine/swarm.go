@@ -233,12 +233,21 @@ func replicated(spec *swarm.ServiceSpec) (*uint64, error) {
 	return spec.Mode.Replicated.Replicas, nil
 }
 
-// StartContainer lets as many run as did before the service was stopped.
+// StartContainer lets as many run as did before the service was stopped; of one that
+// has ended, all again.
 func (s *Swarm) StartContainer(ctx context.Context, in container.StartContainer) error {
-	return s.change(ctx, in.Container, func(spec *swarm.ServiceSpec) (bool, error) {
+	now, err := s.GetContainer(ctx, container.GetContainer(in))
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, now.ID, func(spec *swarm.ServiceSpec) (bool, error) {
 		n, err := replicated(spec)
-		if err != nil || *n > 0 {
+		if err != nil {
 			return false, err
+		}
+		if *n > 0 {
+			spec.TaskTemplate.ForceUpdate++
+			return now.State == container.Stopped, nil
 		}
 		*n = stoppedOf(spec)
 		delete(spec.Labels, replicasLabel)

@@ -163,6 +163,16 @@ func (l taskLogs) follow(ctx context.Context, options client.ServiceLogsOptions,
 			return
 		}
 	}
+	if context.Cause(following) != errEnded {
+		c, err := l.swarm.GetContainer(ctx, container.GetContainer{Container: l.service})
+		if err == nil && c.State != container.Stopped {
+			err = op.Errorf(op.Unavailable, "the daemon ended the log of %s, which goes on", c.Name)
+		}
+		if err != nil && op.KindOf(err) != op.NotFound {
+			yield(container.LogLine{}, err)
+			return
+		}
+	}
 	for line, err := range l.read(ctx, client.ServiceLogsOptions{Since: l.since()}) {
 		if op.KindOf(err) == op.NotFound {
 			return // destroyed, and its log with it

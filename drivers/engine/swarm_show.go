@@ -143,7 +143,8 @@ func conclude(c *container.Container, v swarm.Service, slots map[string][]swarm.
 			}
 		}
 		switch {
-		case works(newest) && newest.Spec.ForceUpdate == v.Spec.TaskTemplate.ForceUpdate:
+		case newest.Spec.ForceUpdate != v.Spec.TaskTemplate.ForceUpdate: // another is to take its place
+		case works(newest):
 			current++
 		case over(newest) && (newest.DesiredState == swarm.TaskStateShutdown || newest.DesiredState == swarm.TaskStateComplete):
 			done++

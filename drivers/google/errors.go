@@ -2,11 +2,8 @@ package google
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -38,7 +35,7 @@ func failed(err error) error {
 	e := &op.Error{Err: err}
 	answer, ok := errors.AsType[*googleapi.Error](err)
 	if !ok {
-		e.Kind, e.Message = kindOfFailure(err), err.Error()
+		e.Kind, e.Message = op.KindOfFailure(err), err.Error()
 		return e
 	}
 	e.RetryAfter = op.RetryAfter(answer.Header.Get("Retry-After"))
@@ -187,22 +184,4 @@ func failedOperation(name string, code int64, message string) error {
 	}
 	// The operation's name is what Google's support asks for.
 	return &op.Error{Kind: cmp.Or(kindOfCode(status.name, message), kindOfStatus(status.http)), Code: status.name, Message: cmp.Or(message, status.name), RequestID: name}
-}
-
-// kindOfFailure is for requests that were not answered, and for answers that cannot be read.
-func kindOfFailure(err error) op.Kind {
-	var network net.Error
-	var syntax *json.SyntaxError
-	var mistyped *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return op.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return op.Timeout
-	case errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return op.Unavailable
-	case errors.As(err, &syntax) || errors.As(err, &mistyped):
-		return op.Unavailable // no answer of Google's: a proxy's page, say
-	}
-	return op.Internal
 }

@@ -171,7 +171,7 @@ func checkRule(r compute.SecurityGroupRule) error {
 	case r.Group != "" && !rule.MatchString(r.Group):
 		return op.Errorf(op.NotFound, "there is no security group %q", r.Group)
 	case r.CIDR != "":
-		if _, err := prefix(r.CIDR); err != nil {
+		if _, err := compute.Prefix(r.CIDR); err != nil {
 			return err
 		}
 	}

@@ -82,18 +82,6 @@ func (d *gceDriver) network(ctx context.Context, id string) (ref, error) {
 	return global("network", id, project)
 }
 
-// prefix reads a range of addresses.
-func prefix(cidr string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(cidr)
-	switch {
-	case err != nil:
-		return p, op.Errorf(op.InvalidArgument, "cidr is %q: it would be like \"10.0.0.0/16\": %w", cidr, err)
-	case p != p.Masked():
-		return p, op.Errorf(op.InvalidArgument, "cidr is %q, which is an address in %s: give that", cidr, p.Masked())
-	}
-	return p, nil
-}
-
 func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork) (compute.Network, error) {
 	if err := named("a network", in.Name); err != nil {
 		return compute.Network{}, err
@@ -109,7 +97,7 @@ func (d *gceDriver) CreateNetwork(ctx context.Context, in compute.CreateNetwork)
 	}
 	network := &gce.Network{Name: in.Name, AutoCreateSubnetworks: extra.AutoSubnets, Mtu: int64(extra.MTU), ForceSendFields: []string{"AutoCreateSubnetworks"}}
 	if in.CIDR != "" {
-		if _, err := prefix(in.CIDR); err != nil {
+		if _, err := compute.Prefix(in.CIDR); err != nil {
 			return compute.Network{}, err
 		}
 		network.Description = rangeMark + in.CIDR
@@ -228,7 +216,7 @@ func (d *gceDriver) CreateSubnet(ctx context.Context, in compute.CreateSubnet) (
 	if len(in.Tags) > 0 {
 		return compute.Subnet{}, op.Errorf(op.InvalidArgument, "tags: subnets have no labels at Google Compute Engine")
 	}
-	inner, err := prefix(in.CIDR)
+	inner, err := compute.Prefix(in.CIDR)
 	if err != nil {
 		return compute.Subnet{}, err
 	}

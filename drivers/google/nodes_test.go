@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -95,8 +96,8 @@ func TestGivingUp(t *testing.T) {
 	c := open(t, s, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s.Refuse(gce.Refusal{Method: "compute.zoneOperations.get", Times: 1, Status: 503, Reason: "backendError"})
-	// The retry waits; meanwhile the caller goes.
+	// The retry waits as long as it is told to; meanwhile the caller goes.
+	s.Refuse(gce.Refusal{Method: "compute.zoneOperations.get", Times: 1, Status: 503, Reason: "backendError", Header: http.Header{"Retry-After": {"50"}}})
 	go func() {
 		_ = op.Poll(t.Context(), 20*time.Millisecond, func(context.Context) (bool, error) {
 			gone := s.Requests()["compute.zoneOperations.get"] > 0

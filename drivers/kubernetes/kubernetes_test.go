@@ -244,6 +244,16 @@ func (c *cluster) job(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(t, conn, again.ID, "to be stopped", func(v container.Container) bool { return v.State == container.Stopped })
+
+	// A Job of none would have ended before it began, and could not be started.
+	none := c.deploy(t, conn, container.DeployContainer{Name: "later", Cluster: ns, RestartPolicy: container.RestartOnFailure, Replicas: new(0)})
+	is(t, conn, none.ID, "to wait", func(v container.Container) bool {
+		return v.State == container.Stopped && v.Ready == 0 && v.ExitCode == nil
+	})
+	if err := drivers.Do(t.Context(), conn, container.StartContainer{Container: none.ID}); err != nil {
+		t.Fatal(err)
+	}
+	is(t, conn, none.ID, "to run", running)
 }
 
 func (c *cluster) service(t *testing.T) {

@@ -2,8 +2,10 @@ package op
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +140,28 @@ func KindOf(err error) Kind {
 		return ""
 	}
 	return AsError(err).Kind
+}
+
+// KindOfFailure is the kind of a request that was not answered, or whose answer
+// cannot be read, as a proxy's page in place of the service's JSON: it is
+// unavailable. It is internal where err is neither, for a driver to know better.
+func KindOfFailure(err error) Kind {
+	var network interface { // net.Error, without package net
+		error
+		Timeout() bool
+		Temporary() bool
+	}
+	var syntax *json.SyntaxError
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout
+	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax), errors.As(err, &mistyped):
+		return Unavailable
+	}
+	return Internal
 }
 
 // at returns err as an *Error that says where it happened, without changing

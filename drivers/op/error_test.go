@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +31,27 @@ func TestErrorMessage(t *testing.T) {
 	} {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestKindOfFailure(t *testing.T) {
+	var number int
+	for _, c := range []struct {
+		err  error
+		want op.Kind
+	}{
+		{fmt.Errorf("asking: %w", context.Canceled), op.Canceled},
+		{&url.Error{Op: "Get", Err: context.DeadlineExceeded}, op.Timeout},
+		{&url.Error{Op: "Get", Err: errors.New("no such host")}, op.Unavailable},
+		{fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), op.Unavailable},
+		{json.Unmarshal([]byte("<html>"), &number), op.Unavailable},
+		{json.Unmarshal([]byte(`"one"`), &number), op.Unavailable},
+		{&fs.PathError{Op: "open", Err: fs.ErrNotExist}, op.Internal},
+		{errors.New("what?"), op.Internal},
+	} {
+		if got := op.KindOfFailure(c.err); got != c.want {
+			t.Errorf("%v is %s, want %s", c.err, got, c.want)
 		}
 	}
 }

@@ -2,12 +2,9 @@ package openstack
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"html"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -35,7 +32,7 @@ func failed(err error) error {
 	}
 	answer, ok := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
 	if !ok {
-		return &op.Error{Kind: kindOfFailure(err), Message: err.Error(), Err: err}
+		return &op.Error{Kind: op.KindOfFailure(err), Message: err.Error(), Err: err}
 	}
 	e := &op.Error{RetryAfter: op.RetryAfter(answer.ResponseHeader.Get("Retry-After")), Err: err}
 	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Trans-Id"} {
@@ -153,22 +150,4 @@ func kindOf(status int, code, message string) op.Kind {
 		return op.NotFound
 	}
 	return op.InvalidArgument
-}
-
-// kindOfFailure is for requests that were not answered, and for answers that cannot be read.
-func kindOfFailure(err error) op.Kind {
-	var network net.Error
-	var syntax *json.SyntaxError
-	var mistyped *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return op.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return op.Timeout
-	case errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return op.Unavailable
-	case errors.As(err, &syntax) || errors.As(err, &mistyped):
-		return op.Unavailable // no answer of the service's: a proxy's page, say
-	}
-	return op.Internal
 }

@@ -133,9 +133,7 @@ func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage)
 	}
 	m, err := d.snapStopped(ctx, in)
 	if running {
-		again, cancel := undoing(ctx)
-		defer cancel()
-		switch e := d.StartNode(again, compute.StartNode{Node: in.Node}); {
+		switch e := d.startAgain(ctx, in.Node); {
 		case e == nil:
 		case err == nil:
 			err = op.Errorf(op.KindOf(e), "the image %s is made, but the node %s, which was stopped for it, does not start again: %w", m.v.ID, in.Node, e)
@@ -147,6 +145,22 @@ func (d *computeDriver) CreateImage(ctx context.Context, in compute.CreateImage)
 		return compute.Image{}, err
 	}
 	return imageOf(m), nil
+}
+
+// startAgain starts a node that was stopped for its image. An image can be there
+// before Nova is through with it: until then, it starts nothing.
+func (d *computeDriver) startAgain(ctx context.Context, node string) error {
+	ctx, cancel := undoing(ctx)
+	defer cancel()
+	return op.Poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
+		err := d.StartNode(ctx, compute.StartNode{Node: node})
+		if op.KindOf(err) == op.Conflict {
+			if s, e := d.server(ctx, node); e == nil && s.v.Status == "SHUTOFF" {
+				return false, nil
+			}
+		}
+		return err == nil, err
+	})
 }
 
 // snapStopped waits until the node is stopped and until its image is made.

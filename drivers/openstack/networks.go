@@ -111,7 +111,7 @@ func (d *computeDriver) CreateNetwork(ctx context.Context, in compute.CreateNetw
 		body["port_security_enabled"] = *extra.PortSecurity
 	}
 	if in.CIDR != "" {
-		if _, err := prefix(in.CIDR); err != nil {
+		if _, err := compute.Prefix(in.CIDR); err != nil {
 			return compute.Network{}, err
 		}
 		if extra.Description != "" {
@@ -125,18 +125,6 @@ func (d *computeDriver) CreateNetwork(ctx context.Context, in compute.CreateNetw
 	}
 	n.v.Tags = words
 	return networkOf(n), nil
-}
-
-// prefix reads a range.
-func prefix(cidr string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(cidr)
-	switch {
-	case err != nil:
-		return p, op.Errorf(op.InvalidArgument, "cidr is %q: it would be like \"10.0.0.0/16\": %w", cidr, err)
-	case p != p.Masked():
-		return p, op.Errorf(op.InvalidArgument, "cidr is %q, which is an address in %s: give that", cidr, p.Masked())
-	}
-	return p, nil
 }
 
 // DestroyNetwork looks first: Neutron would take the subnets along.
@@ -194,7 +182,7 @@ func (d *computeDriver) CreateSubnet(ctx context.Context, in compute.CreateSubne
 	if err != nil {
 		return compute.Subnet{}, err
 	}
-	inner, err := prefix(in.CIDR)
+	inner, err := compute.Prefix(in.CIDR)
 	if err != nil {
 		return compute.Subnet{}, err
 	}

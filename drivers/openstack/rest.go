@@ -101,10 +101,15 @@ func page[T any](ctx context.Context, s *session, kind, path string, query url.V
 	return items, next, err
 }
 
-// all is every item of a list that is known to be short.
+// all is every item of a list, for what needs them together: in as few pages as
+// the service gives, however small those of the connection's own lists are.
 func all[T any](ctx context.Context, s *session, kind, path string, query url.Values, key string) ([]T, error) {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("limit", strconv.Itoa(largest))
 	var items []T
-	for cursor := ""; ; {
+	for cursor := query.Encode(); ; {
 		more, next, err := page[T](ctx, s, kind, path, query, cursor, key)
 		if err != nil {
 			return nil, err

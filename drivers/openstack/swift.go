@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -140,23 +139,9 @@ func pathOf(container, object string) string {
 	case container == "":
 		return ""
 	case object == "":
-		return "/" + escaped(container)
+		return "/" + storage.EscapeName(container)
 	}
-	return "/" + escaped(container) + "/" + escaped(object)
-}
-
-// escaped is a name in a URL: all but letters, digits, slashes and -._~ as %XX.
-func escaped(name string) string {
-	var b strings.Builder
-	for i := range len(name) {
-		c := name[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
+	return "/" + storage.EscapeName(container) + "/" + storage.EscapeName(object)
 }
 
 // about puts into the message what is missing: the answer to a HEAD has no words.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,7 +29,7 @@ func (d *swiftDriver) ReadObject(ctx context.Context, in storage.ReadObject) (st
 	}
 	whole := in.Offset == 0 && in.Length == 0
 	if !whole {
-		headers["Range"] = byteRange(in.Offset, in.Length)
+		headers["Range"] = storage.ByteRange(in.Offset, in.Length)
 	}
 	get := swiftRequest{method: http.MethodGet, container: in.Bucket, object: in.Name, headers: headers, ok: []int{200, 206}}
 	resp, err := d.do(ctx, get)
@@ -72,14 +70,6 @@ func (d *swiftDriver) ReadObject(ctx context.Context, in storage.ReadObject) (st
 		}
 	}
 	return storage.Download{Object: o, Body: body}, nil
-}
-
-// byteRange is the header for length bytes from offset, all of them if 0.
-func byteRange(offset, length int64) string {
-	if length == 0 || offset > math.MaxInt64-length {
-		return fmt.Sprintf("bytes=%d-", offset)
-	}
-	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }
 
 // plainSegments reports whether a manifest is that of the object which is being

@@ -79,6 +79,17 @@ func server(t testing.TB, name string, answer http.HandlerFunc) *httptest.Server
 
 func portOf(s *httptest.Server) int { return s.Listener.Addr().(*net.TCPAddr).Port }
 
+// patient is a check that looks at a member at once, and has not looked again when a
+// test is over: none finds a member unhealthy that is slow on a busy machine.
+func patient(p lb.Protocol) *lb.HealthCheck {
+	return &lb.HealthCheck{Protocol: p, Path: "/", Interval: 600, Timeout: 600, HealthyThreshold: 1, UnhealthyThreshold: 1}
+}
+
+// eager is a check that soon finds out.
+func eager() *lb.HealthCheck {
+	return &lb.HealthCheck{Protocol: lb.HTTP, Path: "/", Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}
+}
+
 // newTier makes a balancer as said, without members, on any port.
 func newTier(t testing.TB, in lb.CreateBalancer) *tier {
 	t.Helper()
@@ -94,7 +105,9 @@ func newTier(t testing.TB, in lb.CreateBalancer) *tier {
 	if in.Port == 0 {
 		in.Port = 8080
 	}
-	in.HealthCheck = &lb.HealthCheck{Protocol: lb.HTTP, Path: "/", Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}
+	if in.HealthCheck == nil {
+		in.HealthCheck = patient(lb.HTTP)
+	}
 	b, err := drivers.Call[lb.Balancer](t.Context(), x.conn, in)
 	if err != nil {
 		t.Fatal(err)
@@ -264,6 +277,7 @@ func TestKilledMember(t *testing.T) {
 	if n := x.who(20); n["a"] != 20 {
 		t.Errorf("%v", n)
 	}
+	x.do(lb.UpdateBalancer{Balancer: x.id, HealthCheck: eager()})
 	x.until("b", func(m lb.Member) bool { return m.Health == lb.Unhealthy })
 	a.Close()
 	x.until("a", func(m lb.Member) bool { return m.Health == lb.Unhealthy })
@@ -376,7 +390,7 @@ func TestTCP(t *testing.T) {
 		t.Run(string(protocol), func(t *testing.T) {
 			b, err := drivers.Call[lb.Balancer](t.Context(), conn, lb.CreateBalancer{Name: string(protocol), Port: 9000, Protocol: protocol, Certificate: map[lb.Protocol]string{lb.TLS: "any"}[protocol],
 				Members:     []lb.NewMember{{IP: "127.0.0.1", Port: echo.Addr().(*net.TCPAddr).Port}},
-				HealthCheck: &lb.HealthCheck{Protocol: lb.TCP, Interval: 1, Timeout: 1, HealthyThreshold: 1, UnhealthyThreshold: 1}})
+				HealthCheck: patient(lb.TCP)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -455,7 +469,7 @@ func TestUpgrade(t *testing.T) {
 // when they do; what is elsewhere is not connected to; nothing is left after the
 // connections are closed.
 func TestLiveThings(t *testing.T) {
-	x := newTier(t, lb.CreateBalancer{})
+	x := newTier(t, lb.CreateBalancer{HealthCheck: eager()})
 	boxes := open(t, x.ps, container.Family, listening)
 	c, err := drivers.Call[container.Container](t.Context(), boxes, container.DeployContainer{Name: "box", Image: "nginx", Ports: []container.Port{{Port: 80}}, Replicas: new(1)})
 	if err != nil {
@@ -479,6 +493,7 @@ func TestLiveThings(t *testing.T) {
 	for name, is := range map[string]func(lb.Member) bool{"published": healthy, "inside": healthy, "elsewhere": unhealthy, "node": healthy} {
 		x.until(name, is)
 	}
+	x.do(lb.UpdateBalancer{Balancer: x.id, HealthCheck: patient(lb.HTTP)})
 	if n := x.who(9); n["box\n"] != 6 || n["web\n"] != 3 {
 		t.Errorf("%v", n)
 	}

@@ -39,14 +39,16 @@ func newVPC(c config, page int, transport *http.Transport) *vpc {
 	return &vpc{key: c.APIKey, base: base, iam: cmp.Or(c.IAMEndpoint, "https://iam.cloud.ibm.com"), page: page, transport: transport}
 }
 
-// authorize adds a token, a new one when that before ends within a minute.
+// authorize adds a token, a new one when that before ends within a minute. It is not
+// waited for under the lock: each request gives up when its own context ends.
 func (v *vpc) authorize(r *http.Request) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.key == "" {
 		return op.Errorf(op.Unauthenticated, "there are no credentials: give api_key, or set IBMCLOUD_API_KEY")
 	}
-	if time.Until(v.expires) < time.Minute {
+	v.mu.Lock()
+	token, expires := v.token, v.expires
+	v.mu.Unlock()
+	if time.Until(expires) < time.Minute {
 		form := url.Values{"grant_type": {"urn:ibm:params:oauth:grant-type:apikey"}, "apikey": {v.key.Reveal()}}
 		ask, err := http.NewRequestWithContext(r.Context(), http.MethodPost, strings.TrimSuffix(v.iam, "/")+"/identity/token", strings.NewReader(form.Encode()))
 		if err != nil {
@@ -74,9 +76,12 @@ func (v *vpc) authorize(r *http.Request) error {
 		case err != nil:
 			return unreachable(err)
 		}
-		v.token, v.expires = answer.Token, time.Now().Add(time.Duration(answer.Seconds)*time.Second)
+		token = answer.Token
+		v.mu.Lock()
+		v.token, v.expires = token, time.Now().Add(time.Duration(answer.Seconds)*time.Second)
+		v.mu.Unlock()
 	}
-	r.Header.Set("Authorization", "Bearer "+v.token)
+	r.Header.Set("Authorization", "Bearer "+token)
 	return nil
 }
 

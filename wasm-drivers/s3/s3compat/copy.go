@@ -77,7 +77,7 @@ func (c *copying) do(ctx context.Context, metadata map[string]string, contentTyp
 
 // from says what to copy, as long as it is what was looked at.
 func (c *copying) from() map[string]string {
-	return map[string]string{"x-amz-copy-source": escape(c.bucket + "/" + c.name), "x-amz-copy-source-if-match": c.source.Headers["etag"]}
+	return map[string]string{"x-amz-copy-source": storage.EscapeName(c.bucket + "/" + c.name), "x-amz-copy-source-if-match": c.source.Headers["etag"]}
 }
 
 // target says what the copy shall be beside its body.

@@ -2,8 +2,6 @@ package s3compat
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -27,7 +25,7 @@ func (d *driver) ReadObject(_ context.Context, in storage.ReadObject) (storage.D
 	if whole {
 		get.header["x-amz-checksum-mode"] = "ENABLED"
 	} else {
-		get.header["range"] = byteRange(in.Offset, in.Length)
+		get.header["range"] = storage.ByteRange(in.Offset, in.Length)
 	}
 	resp, err := d.open(get)
 	if isCode(err, "InvalidRange") && in.Offset == 0 { // the object is empty
@@ -61,12 +59,4 @@ func digestOf(o storage.Object) *abi.Digest {
 		}
 	}
 	return nil
-}
-
-// byteRange is the header for length bytes from offset, all of them if 0.
-func byteRange(offset, length int64) string {
-	if length == 0 || offset > math.MaxInt64-length {
-		return fmt.Sprintf("bytes=%d-", offset)
-	}
-	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }

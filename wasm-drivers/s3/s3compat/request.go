@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers/abi"
 	"github.com/cloudlark/cloudlark/drivers/op"
+	"github.com/cloudlark/cloudlark/drivers/storage"
 	sdk "github.com/cloudlark/cloudlark/wasm-drivers/sdk/go"
 )
 
@@ -40,27 +41,13 @@ func (d *driver) address(bucket, name string, query url.Values) string {
 		u.Host = bucket + "." + u.Host
 	}
 	if name != "" {
-		path = strings.TrimSuffix(path, "/") + "/" + escape(name)
+		path = strings.TrimSuffix(path, "/") + "/" + storage.EscapeName(name)
 	}
 	address := u.Scheme + "://" + u.Host + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
 	return address
-}
-
-// escape is a name in a URL's path: all but letters, digits, slashes and -._~ as %XX.
-func escape(name string) string {
-	var b strings.Builder
-	for i := range len(name) {
-		c := name[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }
 
 // begin sends a request on its way.

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"encoding/base64"
+	"fmt"
+	"math"
 	"mime"
 	"strings"
 	"unicode/utf8"
@@ -49,4 +51,26 @@ func DecodeMetadata(m map[string]string) map[string]string {
 		decoded[strings.ToLower(k)] = v
 	}
 	return decoded
+}
+
+// EscapeName is a name in a URL's path: all but letters, digits, slashes and -._~ as %XX.
+func EscapeName(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// ByteRange is the header Range for length bytes from offset, all of them if 0.
+func ByteRange(offset, length int64) string {
+	if length == 0 || offset > math.MaxInt64-length {
+		return fmt.Sprintf("bytes=%d-", offset)
+	}
+	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }
