@@ -102,11 +102,11 @@ func TestServer(t *testing.T) {
 		}
 	}
 
-	// Most of the time is LXD's waiting, so these run at once, on one image.
+	// One after the other: once in a hundred starts, LXD 5.0 got stuck where its first two
+	// containers were made at once.
 	call[container.Image](t, conn, container.PullImage{Name: image})
 	t.Run("containers", func(t *testing.T) {
 		t.Run("port", func(t *testing.T) {
-			t.Parallel()
 			c := deploy(t, container.DeployContainer{Name: "web", Command: []string{"sh", "-c", "echo hello >/srv/index.html; exec httpd -f -p 80 -h /srv"}, Ports: []container.Port{{Port: 80}}})
 			if len(c.Ports) != 1 || c.Ports[0].HostPort == 0 {
 				t.Fatalf("its ports are %+v", c.Ports)
@@ -131,7 +131,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("words of a command", func(t *testing.T) {
-			t.Parallel()
 			command := []string{"sh", "-c", "for w in \"$@\"; do echo \"<$w>\"; done; exec sleep 600", "sh", "it's", `a "b" \ $c`, "", "Grüße\tund", "two\nlines", "%s`x`"}
 			c := deploy(t, container.DeployContainer{Name: "words", Command: command})
 			if !slices.Equal(c.Command, command) {
@@ -155,7 +154,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("does not start", func(t *testing.T) {
-			t.Parallel()
 			_, err := drivers.Call[container.Container](t.Context(), conn, container.DeployContainer{Name: "broken", Image: image, Command: []string{"/no/such/program"}, Mounts: []container.Mount{{Source: "not-kept", Target: "/x"}}})
 			if op.KindOf(err) != op.InvalidArgument || !strings.Contains(err.Error(), "/no/such/program") {
 				t.Errorf("no such program: %v", err)
@@ -190,7 +188,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("given up", func(t *testing.T) {
-			t.Parallel()
 			for _, after := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond, 150 * time.Millisecond, 300 * time.Millisecond} {
 				ctx, cancel := context.WithTimeout(t.Context(), after)
 				c, err := drivers.Call[container.Container](ctx, conn, container.DeployContainer{Name: "given-up", Image: image, Command: sleep})
@@ -206,7 +203,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("init", func(t *testing.T) {
-			t.Parallel()
 			c := deploy(t, container.DeployContainer{Name: "system", RestartPolicy: container.RestartNo, Extra: map[string]any{
 				"description": "a whole system", "config": map[string]any{"limits.cpu": "1", "limits.memory": "1GiB"},
 				"devices": map[string]any{"eth0": map[string]any{"type": "nic", "nictype": "routed", "ipv4.address": "192.0.2.5"}}}})
@@ -233,7 +229,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("ephemeral", func(t *testing.T) {
-			t.Parallel()
 			deploy(t, container.DeployContainer{Name: "brief", Command: []string{"sh", "-c", "trap exit TERM; sleep 3600 & wait"}, Extra: map[string]any{"ephemeral": true}})
 			do(t, conn, container.StopContainer{Container: "brief", Timeout: new(30)})
 			await(t, "it to be gone", func() bool {
@@ -245,7 +240,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("deaf", func(t *testing.T) {
-			t.Parallel()
 			c := deploy(t, container.DeployContainer{Name: "deaf", Command: sleep}) // as the first process, it heeds no signal but the last
 			do(t, conn, container.RestartContainer{Container: "deaf"})
 			again := call[container.Container](t, conn, container.GetContainer{Container: "deaf"})
@@ -259,7 +253,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("log", func(t *testing.T) {
-			t.Parallel()
 			const n = 20_000 // more than is kept
 			deploy(t, container.DeployContainer{Name: "log", Command: []string{"sh", "-c", fmt.Sprintf("echo tick; sleep 2; echo tick; i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; done; printf end", n)}})
 			var got []string
@@ -288,7 +281,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("exec", func(t *testing.T) {
-			t.Parallel()
 			c := deploy(t, container.DeployContainer{Name: "exec", Command: sleep})
 			input := strings.Repeat("0123456789abcdef", 1<<16)
 			if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: input}); r.Stdout != input {
@@ -311,7 +303,6 @@ func TestServer(t *testing.T) {
 		})
 
 		t.Run("mounts", func(t *testing.T) {
-			t.Parallel()
 			shared := t.TempDir()
 			put(t, filepath.Join(shared, "file"), "from outside")
 			for _, open := range []string{filepath.Dir(shared), shared} {
