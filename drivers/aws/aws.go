@@ -181,7 +181,7 @@ const ecsDoc = `## What to know
 - deploy_container registers a task definition and creates the service; destroy_container deletes both, and no task definition of others. A task definition that the tags do not call Cloudlark's own stays.
 - It runs on Fargate unless ` + "`extra = {\"launch_type\": \"EC2\"}`" + `. Without ` + "`subnets`" + ` it is in the default network, with public addresses; a Fargate task is of the smallest size that has room for cpus and memory.
 - Fargate pulls from ECR and writes logs with a role: ` + "`execution_role`" + `, in the connection or in extra.
-- stop_container lets none run, and start_container as many as before. restart_container replaces the tasks, new ones first. A service always replaces what ends: restart_policy can only be always.
+- stop_container lets none run, and start_container as many as before. restart_container replaces the tasks, new ones first. How long a task may take to end is its own: ` + "`extra = {\"stop_timeout\": \"2m\"}`" + ` of deploy_container, whatever stop_container's timeout. A service always replaces what ends: restart_policy can only be always.
 - get_container_logs reads CloudWatch, where ` + "`log_group`" + ` (in the connection or in extra) has the container write. It does not tell the two outputs apart.
 - A mount without a source is memory on EC2, and a folder of the task's own disk on Fargate; one with ` + "`fs-…`" + ` is a file system of EFS.
 - exec_container is ECS Exec, in the first task that can take a command, as root. ECS wants the service deployed with a task role, ` + "`task_role`" + ` in the connection or in extra, that allows

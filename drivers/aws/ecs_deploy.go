@@ -34,6 +34,7 @@ type serviceExtra struct {
 	User           string   `json:"user,omitzero" help:"The user, and group, that it runs as."`
 	WorkingDir     string   `json:"working_dir,omitzero" help:"The folder that it starts in."`
 	Health         []string `json:"health,omitzero" help:"How its health is tried: [\"CMD-SHELL\", \"curl -f localhost\"]."`
+	StopTimeout    *int     `json:"stop_timeout,omitzero" unit:"s" help:"How long a task may take to end by itself before it is killed: up to 120 on Fargate; 30 if not given."`
 	Architecture   string   `json:"architecture,omitzero" enum:"X86_64,ARM64" help:"What Fargate is to run it on; X86_64 if not given."`
 	TargetGroup    string   `json:"target_group,omitzero" help:"The ARN of a target group that its first port joins."`
 }
@@ -165,6 +166,9 @@ func (d *ecsDriver) specified(in container.DeployContainer, extra serviceExtra) 
 	}
 	if extra.WorkingDir != "" {
 		c.WorkingDirectory = &extra.WorkingDir
+	}
+	if extra.StopTimeout != nil {
+		c.StopTimeout = aws.Int32(int32(*extra.StopTimeout))
 	}
 	if len(extra.Health) > 0 {
 		c.HealthCheck = &types.HealthCheck{Command: extra.Health}

@@ -174,3 +174,18 @@ func TestTaskSize(t *testing.T) {
 		t.Errorf("17 processors: %v", err)
 	}
 }
+
+func TestTaskStop(t *testing.T) {
+	extra, err := op.Extra[serviceExtra](map[string]any{"stop_timeout": "2m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := 1
+	task, err := new(ecsDriver).specified(container.DeployContainer{Name: "app", Image: "app:1", Replicas: &one}, extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := task.ContainerDefinitions[0].StopTimeout; s == nil || *s != 120 {
+		t.Errorf("a task has %v seconds to end", s)
+	}
+}
