@@ -1093,6 +1093,10 @@ func (s *computeSuite) paging(t *testing.T) {
 				ids = append(ids, s.create(t, compute.CreateNode{}).ID)
 			}
 		}
+		// What only begins may not have its place yet in the order that pages go by.
+		for _, id := range ids {
+			s.become(t, id, compute.NodeRunning)
+		}
 		s.paged(t, compute.ListNodes{}, ids)
 	}, "create_node", "list_nodes")
 }

@@ -30,6 +30,7 @@ const computeDoc = `## What to know
 - A network has no range: what ` + "`cidr`" + ` says is kept in its description, and its subnets are held to it. Security groups belong to no network.
 - A rule that lets a security group in is one of IPv4 and one of IPv6; both are one here. Rules of other protocols are in ` + "`extra`" + `.
 - Cinder destroys no volume that has snapshots.
+- Nova lists nodes that have no host yet before all others: while nodes begin, a list of more than one page (1,000 nodes, as Nova comes) can show one twice, or pass over it.
 - Nova has no request that is safe to repeat when it may have had effect: creates are not repeated then.
 - Native operations are those of the [API](https://docs.openstack.org/api-quick-start/), of Nova or of the service whose type stands before the path:
   ` + "`cloud.native(\"GET /os-hypervisors\")`, `cloud.native(\"GET network:/routers\", query = {\"name\": \"edge\"})`, `cloud.native(\"GET identity:/projects/{project}\")`" + `.
