@@ -354,6 +354,7 @@ func TestResume(t *testing.T) {
 	ctx := t.Context()
 	o := small
 	o.State = t.TempDir()
+	o.Concurrency = 4 // so that one is done before the fifth begins, and fails
 	e := transfer.New(o)
 	count := &counting{}
 	conn, root := cloud(t, count.intercept), folder(t)
