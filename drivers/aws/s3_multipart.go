@@ -80,10 +80,8 @@ func resend(ctx context.Context, repeatable bool, body io.Seeker, request func()
 
 // completeUpload makes the object of its parts.
 func (d *s3Driver) completeUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
-	if in.IfNoneMatch != nil {
-		if err := d.absent(ctx, 0, *in.Bucket, *in.Key); err != nil {
-			return nil, err
-		}
+	if err := d.absent(ctx, in.IfNoneMatch != nil, 0, *in.Bucket, *in.Key); err != nil {
+		return nil, err
 	}
 	var out *s3.CompleteMultipartUploadOutput
 	err := op.Again(ctx, false, func() (err error) {

@@ -113,8 +113,8 @@ func (u *upload) conflict(err error) error {
 // absent looks whether there is no such object yet: for services that do not, and
 // before a large body is sent in vain. A service that refuses one as it begins may
 // cut the connection, and its answer with it.
-func (d *s3Driver) absent(ctx context.Context, size int64, bucket, name string) error {
-	if size < 1<<20 && !d.checkAbsent {
+func (d *s3Driver) absent(ctx context.Context, ifAbsent bool, size int64, bucket, name string) error {
+	if !ifAbsent || size < 1<<20 && !d.checkAbsent {
 		return nil
 	}
 	_, err := d.head(ctx, bucket, name)
@@ -153,10 +153,8 @@ func (u *upload) part(i int, buf []byte) ([]byte, uint32, error) {
 }
 
 func (u *upload) single(ctx context.Context, body io.ReadSeeker) (storage.Object, error) {
-	if u.in.IfAbsent {
-		if err := u.absent(ctx, u.read, u.in.Bucket, u.in.Name); err != nil {
-			return storage.Object{}, err
-		}
+	if err := u.absent(ctx, u.in.IfAbsent, u.read, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
 	}
 	var out *s3.PutObjectOutput
 	err := resend(ctx, !u.in.IfAbsent, body, func() (err error) {
@@ -206,10 +204,8 @@ func (u *upload) object(h *s3.HeadObjectOutput, metadata middleware.Metadata) (s
 // multipart sends the body in parts, which are nothing until they are
 // completed, and deletes them if they never will be.
 func (u *upload) multipart(ctx context.Context, first []byte, sum uint32) (_ storage.Object, err error) {
-	if u.in.IfAbsent {
-		if err := u.absent(ctx, u.read, u.in.Bucket, u.in.Name); err != nil {
-			return storage.Object{}, err
-		}
+	if err := u.absent(ctx, u.in.IfAbsent, u.read, u.in.Bucket, u.in.Name); err != nil {
+		return storage.Object{}, err
 	}
 	id, err := u.createUpload(ctx, u.in.Bucket, u.in.Name, properties{u.in.ContentType, u.in.StorageClass, u.metadata, u.extra})
 	if err != nil {

@@ -31,38 +31,6 @@ func opener(config map[string]any) func(testing.TB, map[string]any, ...op.Interc
 	return drivertest.Opener(Provider(), config)
 }
 
-func connect(t *testing.T, config map[string]any) *drivers.Conn {
-	t.Helper()
-	conn := opener(config)(t, nil)
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-func call[Out any](t *testing.T, c *drivers.Conn, in any) Out {
-	t.Helper()
-	out, err := drivers.Call[Out](t.Context(), c, in)
-	if err != nil {
-		t.Fatalf("%T: %v", in, err)
-	}
-	return out
-}
-
-func do(t *testing.T, c *drivers.Conn, in any) {
-	t.Helper()
-	if err := drivers.Do(t.Context(), c, in); err != nil {
-		t.Fatalf("%T: %v", in, err)
-	}
-}
-
-func await(t *testing.T, what string, right func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !right(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
-}
-
 func TestConformance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real daemon")
@@ -84,13 +52,13 @@ func TestDaemon(t *testing.T) {
 		t.Skip("a real daemon")
 	}
 	d := lab.Docker(t)
-	conn := connect(t, map[string]any{"endpoint": d.Endpoint, "config_dir": t.TempDir()})
+	conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": d.Endpoint, "config_dir": t.TempDir()})
 	deploy := func(t *testing.T, in container.DeployContainer) container.Container {
 		t.Helper()
 		if in.Image == "" {
 			in.Image = d.Image
 		}
-		c := call[container.Container](t, conn, in)
+		c := drivertest.Call[container.Container](t, conn, in)
 		t.Cleanup(func() { drivers.Do(t.Context(), conn, container.DestroyContainer{Container: c.ID}) })
 		return c
 	}
@@ -104,13 +72,13 @@ func TestDaemon(t *testing.T) {
 	t.Run("published port", func(t *testing.T) {
 		c := deploy(t, container.DeployContainer{Name: "web", Command: []string{"sh", "-c", "echo hello >/srv/index.html; exec httpd -f -p 80 -h /srv"}, Ports: []container.Port{{Port: 80}}})
 		var outside int
-		await(t, "the port", func() bool {
-			c = call[container.Container](t, conn, container.GetContainer{Container: c.ID})
+		drivertest.Await(t, "the port", func() bool {
+			c = drivertest.Call[container.Container](t, conn, container.GetContainer{Container: c.ID})
 			outside = c.Ports[0].HostPort
 			return outside != 0
 		})
 		url := fmt.Sprintf("http://%s:%d/", d.Address, outside)
-		await(t, "an answer at "+url, func() bool {
+		drivertest.Await(t, "an answer at "+url, func() bool {
 			resp, err := http.Get(url)
 			if err != nil {
 				return false
@@ -146,7 +114,7 @@ func TestDaemon(t *testing.T) {
 			cancel()
 			switch {
 			case err == nil:
-				do(t, conn, container.DestroyContainer{Container: c.ID})
+				drivertest.Do(t, conn, container.DestroyContainer{Container: c.ID})
 			case op.KindOf(err) != op.Timeout:
 				t.Errorf("after %v: %v", after, err)
 			}
@@ -168,9 +136,9 @@ func TestDaemon(t *testing.T) {
 			t.Errorf("before its first check it is %s, ready %d", c.State, c.Ready)
 		}
 		get := func() container.Container {
-			return call[container.Container](t, conn, container.GetContainer{Container: c.ID})
+			return drivertest.Call[container.Container](t, conn, container.GetContainer{Container: c.ID})
 		}
-		await(t, "it to be unhealthy", func() bool { return get().State == container.Error })
+		drivertest.Await(t, "it to be unhealthy", func() bool { return get().State == container.Error })
 		n := 0
 		for range drivers.List[container.Container](t.Context(), conn, container.ListContainers{State: container.Error}) {
 			n++
@@ -178,8 +146,8 @@ func TestDaemon(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d containers are in error", n)
 		}
-		call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"touch", "/tmp/well"}})
-		await(t, "it to be healthy", func() bool { return get().State == container.Running })
+		drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"touch", "/tmp/well"}})
+		drivertest.Await(t, "it to be healthy", func() bool { return get().State == container.Running })
 		for listed, err := range drivers.List[container.Container](t.Context(), conn, container.ListContainers{Name: "checked"}) {
 			if err != nil || listed.Ready != 1 {
 				t.Errorf("the list says %+v, %v", listed, err)
@@ -188,10 +156,10 @@ func TestDaemon(t *testing.T) {
 	})
 
 	t.Run("terminal", func(t *testing.T) {
-		a := call[native.Answer](t, conn, native.Call{Operation: "POST /containers/create", Arguments: map[string]any{"query": map[string]any{"name": "terminal"},
+		a := drivertest.Call[native.Answer](t, conn, native.Call{Operation: "POST /containers/create", Arguments: map[string]any{"query": map[string]any{"name": "terminal"},
 			"body": map[string]any{"Image": d.Image, "Tty": true, "Cmd": []any{"sh", "-c", "echo one; echo two"}}}})
 		id := a.Value.(map[string]any)["Id"].(string)
-		do(t, conn, container.StartContainer{Container: id})
+		drivertest.Do(t, conn, container.StartContainer{Container: id})
 		var got []string
 		for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: id, Follow: true}) {
 			if err != nil || l.Time.IsZero() {
@@ -202,7 +170,7 @@ func TestDaemon(t *testing.T) {
 		if !slices.Equal(got, []string{"one", "two"}) {
 			t.Errorf("its lines are %q", got)
 		}
-		do(t, conn, container.DestroyContainer{Container: id})
+		drivertest.Do(t, conn, container.DestroyContainer{Container: id})
 	})
 
 	t.Run("long line", func(t *testing.T) {
@@ -223,12 +191,12 @@ func TestDaemon(t *testing.T) {
 	t.Run("much input and output", func(t *testing.T) {
 		c := deploy(t, container.DeployContainer{Name: "cat", Command: []string{"sleep", "600"}})
 		input := strings.Repeat("0123456789abcdef", 1<<16)
-		r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: input})
+		r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: input})
 		if r.Stdout != input {
 			t.Errorf("%d bytes came back of %d", len(r.Stdout), len(input))
 		}
 		// A command that reads nothing of it ends all the same.
-		if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"sh", "-c", "exit 7"}, Input: input}); r.ExitCode != 7 {
+		if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"sh", "-c", "exit 7"}, Input: input}); r.ExitCode != 7 {
 			t.Errorf("it ended with %+v", r)
 		}
 	})
@@ -239,15 +207,15 @@ func TestDaemon(t *testing.T) {
 		if !slices.Equal(c.Mounts, want) {
 			t.Errorf("mounts are %+v", c.Mounts)
 		}
-		do(t, conn, container.DestroyContainer{Container: c.ID})
-		a := call[native.Answer](t, conn, native.Call{Operation: "GET /volumes", Arguments: map[string]any{"query": map[string]any{"filters": map[string]any{"name": []any{"kept"}}}}})
+		drivertest.Do(t, conn, container.DestroyContainer{Container: c.ID})
+		a := drivertest.Call[native.Answer](t, conn, native.Call{Operation: "GET /volumes", Arguments: map[string]any{"query": map[string]any{"filters": map[string]any{"name": []any{"kept"}}}}})
 		if v, _ := a.Value.(map[string]any)["Volumes"].([]any); len(v) != 1 {
 			t.Errorf("the named volume is gone: %v", a.Value)
 		}
 	})
 
 	t.Run("names of an image", func(t *testing.T) {
-		call[container.Image](t, conn, container.PullImage{Name: d.Image})
+		drivertest.Call[container.Image](t, conn, container.PullImage{Name: d.Image})
 		_, err := drivers.Call[native.Answer](t.Context(), conn, native.Call{Operation: "POST /images/" + d.Image + "/tag", Arguments: map[string]any{"query": map[string]any{"repo": "other", "tag": "2"}}})
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +231,7 @@ func TestDaemon(t *testing.T) {
 				t.Errorf("%s is in the list %d times", name, n)
 			}
 		}
-		do(t, conn, container.DeleteImage{Image: "other:2"})
+		drivertest.Do(t, conn, container.DeleteImage{Image: "other:2"})
 	})
 
 	t.Run("private registry", func(t *testing.T) {
@@ -283,11 +251,11 @@ func TestDaemon(t *testing.T) {
 			t.Errorf("without credentials: %v", err)
 		}
 		config := map[string]any{"endpoint": d.Endpoint, "config_dir": t.TempDir(), "registry": registry, "username": "somebody", "password": drivers.Secret("secret word")}
-		if i := call[container.Image](t, connect(t, config), container.PullImage{Name: image}); i.Name != image {
+		if i := drivertest.Call[container.Image](t, drivertest.Connect(t, Provider(), config), container.PullImage{Name: image}); i.Name != image {
 			t.Errorf("with the configuration's: %+v", i)
 		}
 		config["password"] = drivers.Secret("wrong word")
-		if _, err := drivers.Call[container.Image](t.Context(), connect(t, config), container.PullImage{Name: image}); op.KindOf(err) != op.Unauthenticated || strings.Contains(err.Error(), "wrong word") {
+		if _, err := drivers.Call[container.Image](t.Context(), drivertest.Connect(t, Provider(), config), container.PullImage{Name: image}); op.KindOf(err) != op.Unauthenticated || strings.Contains(err.Error(), "wrong word") {
 			t.Errorf("with wrong ones: %v", err)
 		}
 		// A credential helper, which is what docker login leaves behind on most machines.
@@ -295,7 +263,7 @@ func TestDaemon(t *testing.T) {
 		write(t, filepath.Join(dir, "config.json"), fmt.Sprintf(`{"credHelpers": {%q: "lab"}}`, registry), 0o600)
 		write(t, filepath.Join(bin, "docker-credential-lab"), "#!/bin/sh\nread host\n"+`echo "{\"ServerURL\": \"$host\", \"Username\": \"somebody\", \"Secret\": \"secret word\"}"`+"\n", 0o755)
 		t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-		if i := call[container.Image](t, connect(t, map[string]any{"endpoint": d.Endpoint, "config_dir": dir}), container.PullImage{Name: image}); i.Name != image {
+		if i := drivertest.Call[container.Image](t, drivertest.Connect(t, Provider(), map[string]any{"endpoint": d.Endpoint, "config_dir": dir}), container.PullImage{Name: image}); i.Name != image {
 			t.Errorf("with a helper's: %+v", i)
 		}
 	})
@@ -311,21 +279,21 @@ func TestDaemon(t *testing.T) {
 			"named":     {"config_dir": dir, "context": "lab"},
 			"cert_path": {"config_dir": t.TempDir(), "endpoint": d.TLSEndpoint, "cert_path": d.CertPath},
 		} {
-			conn := connect(t, config)
-			c := call[container.Container](t, conn, container.DeployContainer{Name: "over-tls", Image: d.Image, Command: []string{"sleep", "600"}})
-			if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
+			conn := drivertest.Connect(t, Provider(), config)
+			c := drivertest.Call[container.Container](t, conn, container.DeployContainer{Name: "over-tls", Image: d.Image, Command: []string{"sleep", "600"}})
+			if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
 				t.Errorf("%s: exec answers with %+v", name, r)
 			}
-			do(t, conn, container.DestroyContainer{Container: c.ID})
+			drivertest.Do(t, conn, container.DestroyContainer{Container: c.ID})
 		}
 		write(t, filepath.Join(dir, "config.json"), `{"currentContext": "lab"}`, 0o600)
 		t.Setenv("DOCKER_HOST", "")
-		call[native.Answer](t, connect(t, map[string]any{"config_dir": dir}), native.Call{Operation: "GET /version"})
+		drivertest.Call[native.Answer](t, drivertest.Connect(t, Provider(), map[string]any{"config_dir": dir}), native.Call{Operation: "GET /version"})
 		for name, config := range map[string]map[string]any{
 			"no certificate": {"config_dir": t.TempDir(), "endpoint": strings.Replace(d.TLSEndpoint, "tcp://", "https://", 1)},
 			"plain":          {"config_dir": t.TempDir(), "endpoint": d.TLSEndpoint},
 		} {
-			_, err := drivers.Call[container.Container](t.Context(), connect(t, config), container.GetContainer{Container: "x"})
+			_, err := drivers.Call[container.Container](t.Context(), drivertest.Connect(t, Provider(), config), container.GetContainer{Container: "x"})
 			if k := op.KindOf(err); err == nil || k == op.NotFound {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -349,9 +317,9 @@ func TestDaemon(t *testing.T) {
 			return map[string]any{"config_dir": t.TempDir(), "endpoint": fmt.Sprintf("ssh://%s@%s:%d%s", s.User, s.Host, s.Port, strings.TrimPrefix(d.Endpoint, "unix://")),
 				"ssh_options": []any{"-F", "none", "-i", key, "-o", "UserKnownHostsFile=" + known, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"}}
 		}
-		conn := connect(t, config(known))
-		c := call[container.Container](t, conn, container.DeployContainer{Name: "over-ssh", Image: d.Image, Command: []string{"sh", "-c", "echo hello; sleep 600"}})
-		if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
+		conn := drivertest.Connect(t, Provider(), config(known))
+		c := drivertest.Call[container.Container](t, conn, container.DeployContainer{Name: "over-ssh", Image: d.Image, Command: []string{"sh", "-c", "echo hello; sleep 600"}})
+		if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
 			t.Errorf("exec answers with %+v", r)
 		}
 		for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: c.ID, Follow: true}) {
@@ -360,9 +328,9 @@ func TestDaemon(t *testing.T) {
 			}
 			break
 		}
-		do(t, conn, container.DestroyContainer{Container: c.ID})
+		drivertest.Do(t, conn, container.DestroyContainer{Container: c.ID})
 		// A host key that is not known is not trusted.
-		_, err = drivers.Call[container.Container](t.Context(), connect(t, config(filepath.Join(t.TempDir(), "none"))), container.GetContainer{Container: "x"})
+		_, err = drivers.Call[container.Container](t.Context(), drivertest.Connect(t, Provider(), config(filepath.Join(t.TempDir(), "none"))), container.GetContainer{Container: "x"})
 		if op.KindOf(err) != op.Unavailable || !strings.Contains(err.Error(), "Host key verification failed") {
 			t.Errorf("an unknown host key: %v", err)
 		}
@@ -419,7 +387,7 @@ func TestErrors(t *testing.T) {
 				io.WriteString(w, c.body)
 			}))
 			defer s.Close()
-			conn := connect(t, map[string]any{"endpoint": strings.Replace(s.URL, "http://", "tcp://", 1), "config_dir": t.TempDir()})
+			conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": strings.Replace(s.URL, "http://", "tcp://", 1), "config_dir": t.TempDir()})
 			_, err := drivers.Call[container.Container](t.Context(), conn, container.GetContainer{Container: "x"})
 			e := op.AsError(err)
 			if err == nil || e.Kind != c.kind || !strings.Contains(e.Message, c.says) || e.RetryAfter != c.after {
@@ -428,14 +396,14 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	t.Run("nobody there", func(t *testing.T) {
-		conn := connect(t, map[string]any{"endpoint": "unix://" + filepath.Join(t.TempDir(), "none.sock"), "config_dir": t.TempDir()})
+		conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": "unix://" + filepath.Join(t.TempDir(), "none.sock"), "config_dir": t.TempDir()})
 		_, err := drivers.Call[container.Container](t.Context(), conn, container.GetContainer{Container: "x"})
 		if op.KindOf(err) != op.Unavailable || !strings.Contains(err.Error(), "none.sock") {
 			t.Error(err)
 		}
 	})
 	t.Run("ids are no paths", func(t *testing.T) {
-		conn := connect(t, map[string]any{"endpoint": "unix:///nowhere.sock", "config_dir": t.TempDir()})
+		conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": "unix:///nowhere.sock", "config_dir": t.TempDir()})
 		for _, id := range []string{"../images/prune", "x?force=1", "..", ""} {
 			if err := drivers.Do(t.Context(), conn, container.StartContainer{Container: id}); op.KindOf(err) != op.NotFound && op.KindOf(err) != op.InvalidArgument {
 				t.Errorf("%q: %v", id, err)

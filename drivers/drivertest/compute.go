@@ -108,7 +108,7 @@ func (s *computeSuite) create(t *testing.T, with compute.CreateNode) compute.Nod
 	if with.Name == "" {
 		with.Name = s.name("node")
 	}
-	n := call[compute.Node](t, s.conn, with)
+	n := Call[compute.Node](t, s.conn, with)
 	s.cleanup(t, compute.DestroyNode{Node: n.ID})
 	return n
 }
@@ -119,7 +119,7 @@ func (s *computeSuite) node(t *testing.T) compute.Node {
 	t.Helper()
 	if s.ready == nil {
 		image, size := s.choose(t)
-		n := call[compute.Node](t, s.conn, compute.CreateNode{Name: s.name("ready"), Image: image.ID, Size: size.ID})
+		n := Call[compute.Node](t, s.conn, compute.CreateNode{Name: s.name("ready"), Image: image.ID, Size: size.ID})
 		s.cleanup(s.root, compute.DestroyNode{Node: n.ID})
 		s.ready = &n
 	}
@@ -187,7 +187,7 @@ func (s *computeSuite) locations(t *testing.T) {
 func (s *computeSuite) images(t *testing.T) {
 	image, _ := s.choose(t)
 	s.test(t, "get", func(t *testing.T) {
-		got := call[compute.Image](t, s.conn, compute.GetImage{Image: image.ID})
+		got := Call[compute.Image](t, s.conn, compute.GetImage{Image: image.ID})
 		if got.ID != image.ID || image.Name != "" && got.Name != image.Name {
 			t.Errorf("get_image says %+v, list_images said %+v", got, image)
 		}
@@ -214,7 +214,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 	check := func(t *testing.T, k compute.KeyPair, name string) {
 		t.Helper()
 		s.test(t, "get", func(t *testing.T) {
-			got := call[compute.KeyPair](t, s.conn, compute.GetKeyPair{KeyPair: name})
+			got := Call[compute.KeyPair](t, s.conn, compute.GetKeyPair{KeyPair: name})
 			if got.Name != name || got.Fingerprint != k.Fingerprint || got.PrivateKey != "" {
 				t.Errorf("get_key_pair says %+v, it was %+v", got, k)
 			}
@@ -236,7 +236,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 			}
 		})
 		s.test(t, "delete", func(t *testing.T) {
-			do(t, s.conn, compute.DeleteKeyPair{KeyPair: name})
+			Do(t, s.conn, compute.DeleteKeyPair{KeyPair: name})
 			s.refuse(t, compute.DeleteKeyPair{KeyPair: name}, op.NotFound)
 			if s.offers("get_key_pair") {
 				_, err := drivers.Call[compute.KeyPair](t.Context(), s.conn, compute.GetKeyPair{KeyPair: name})
@@ -246,7 +246,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 	}
 	s.test(t, "create", func(t *testing.T) {
 		name := s.name("key")
-		k := call[compute.KeyPair](t, s.conn, compute.CreateKeyPair{Name: name})
+		k := Call[compute.KeyPair](t, s.conn, compute.CreateKeyPair{Name: name})
 		s.cleanup(t, compute.DeleteKeyPair{KeyPair: name})
 		if block, _ := pem.Decode([]byte(k.PrivateKey.Reveal())); block == nil || !strings.Contains(block.Type, "PRIVATE KEY") {
 			t.Error("the private key is not in PEM form")
@@ -258,7 +258,7 @@ func (s *computeSuite) keyPairs(t *testing.T) {
 	}, "create_key_pair")
 	s.test(t, "import", func(t *testing.T) {
 		name, public := s.name("key"), publicKey()
-		k := call[compute.KeyPair](t, s.conn, compute.ImportKeyPair{Name: name, PublicKey: public})
+		k := Call[compute.KeyPair](t, s.conn, compute.ImportKeyPair{Name: name, PublicKey: public})
 		s.cleanup(t, compute.DeleteKeyPair{KeyPair: name})
 		if k.Name != name || k.Fingerprint != compute.Fingerprint(public) || k.PrivateKey != "" {
 			t.Errorf("import_key_pair made %+v", k)
@@ -289,7 +289,7 @@ func cidrs() (network, first, second string) {
 func (s *computeSuite) network(t *testing.T, cidr string) compute.Network {
 	t.Helper()
 	in := with(t, s.suite, compute.CreateNetwork{Name: s.name("network"), CIDR: cidr}, "tags", s.tags())
-	n := call[compute.Network](t, s.conn, in)
+	n := Call[compute.Network](t, s.conn, in)
 	s.cleanup(t, compute.DestroyNetwork{Network: n.ID})
 	if n.Name == "" || n.CIDR != "" && n.CIDR != cidr || !tagged(n.Tags, in.Tags) {
 		t.Errorf("created with %+v, it is %+v", in, n)
@@ -320,12 +320,12 @@ func (s *computeSuite) networks(t *testing.T) {
 	}, "list_networks")
 	s.test(t, "subnets", func(t *testing.T) {
 		in := with(t, s.suite, compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: first}, "tags", s.tags())
-		sub := call[compute.Subnet](t, s.conn, in)
+		sub := Call[compute.Subnet](t, s.conn, in)
 		s.cleanup(t, compute.DestroySubnet{Subnet: sub.ID})
 		if sub.Network != n.ID || sub.CIDR != first || sub.Name != in.Name || !tagged(sub.Tags, in.Tags) {
 			t.Errorf("create_subnet made %+v", sub)
 		}
-		other := call[compute.Subnet](t, s.conn, compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: second})
+		other := Call[compute.Subnet](t, s.conn, compute.CreateSubnet{Network: n.ID, Name: s.name("subnet"), CIDR: second})
 		s.cleanup(t, compute.DestroySubnet{Subnet: other.ID})
 		s.test(t, "list", func(t *testing.T) {
 			in := list[compute.Subnet](t, s.conn, compute.ListSubnets{Network: n.ID})
@@ -353,13 +353,13 @@ func (s *computeSuite) networks(t *testing.T) {
 		}, "destroy_network")
 		s.test(t, "destroy", func(t *testing.T) {
 			for _, sub := range []compute.Subnet{sub, other} {
-				do(t, s.conn, compute.DestroySubnet{Subnet: sub.ID})
+				Do(t, s.conn, compute.DestroySubnet{Subnet: sub.ID})
 				untilGone(t, s.suite, "subnet "+sub.ID, finder(s.conn, compute.ListSubnets{}, func(v compute.Subnet) bool { return v.ID == sub.ID }), never)
 			}
 		}, "destroy_subnet", "list_subnets")
 	}, "create_subnet")
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, compute.DestroyNetwork{Network: n.ID})
+		Do(t, s.conn, compute.DestroyNetwork{Network: n.ID})
 		untilGone(t, s.suite, "network "+n.ID, finder(s.conn, compute.ListNetworks{}, func(v compute.Network) bool { return v.ID == n.ID }), never)
 		s.refuse(t, compute.DestroyNetwork{Network: n.ID}, op.NotFound)
 	}, "destroy_network", "list_networks")
@@ -375,7 +375,7 @@ func (s *computeSuite) group(t *testing.T) compute.SecurityGroup {
 	t.Helper()
 	in := with(t, s.suite, compute.CreateSecurityGroup{Name: s.name("group")}, "tags", s.tags())
 	in = with(t, s.suite, in, "description", "conformance test")
-	g := call[compute.SecurityGroup](t, s.conn, in)
+	g := Call[compute.SecurityGroup](t, s.conn, in)
 	s.cleanup(t, compute.DestroySecurityGroup{SecurityGroup: g.ID})
 	if in.Description != "" && g.Description != in.Description || !tagged(g.Tags, in.Tags) {
 		t.Errorf("created with %+v, it is %+v", in, g)
@@ -413,7 +413,7 @@ func (s *computeSuite) securityGroups(t *testing.T) {
 		rule := rules[what]
 		s.test(t, "rule "+what, func(t *testing.T) {
 			allow := compute.AllowSecurityGroupRule{SecurityGroup: g.ID, Rule: rule}
-			do(t, s.conn, allow)
+			Do(t, s.conn, allow)
 			// The defaults are those that the operation fills in.
 			full, err := s.op("allow_security_group_rule").In().Complete(allow)
 			if err != nil {
@@ -433,7 +433,7 @@ func (s *computeSuite) securityGroups(t *testing.T) {
 			if s.offers("revoke_security_group_rule") {
 				revoke := compute.RevokeSecurityGroupRule{SecurityGroup: g.ID, Rule: rule}
 				revoke.Description = ""
-				do(t, s.conn, revoke)
+				Do(t, s.conn, revoke)
 				until(t, s.suite, "the rule to be gone", find, func(g compute.SecurityGroup) bool { return count(g) == 0 })
 				s.refuse(t, revoke, op.NotFound)
 			}
@@ -450,7 +450,7 @@ func (s *computeSuite) securityGroups(t *testing.T) {
 		}, "allow_security_group_rule")
 	}
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, compute.DestroySecurityGroup{SecurityGroup: g.ID})
+		Do(t, s.conn, compute.DestroySecurityGroup{SecurityGroup: g.ID})
 		untilGone(t, s.suite, "security group "+g.ID, find, never)
 		s.refuse(t, compute.DestroySecurityGroup{SecurityGroup: g.ID}, op.NotFound)
 	}, "destroy_security_group")
@@ -460,7 +460,7 @@ func (s *computeSuite) nodes(t *testing.T) {
 	with := compute.CreateNode{Name: s.name("node"), Tags: s.tags(), UserData: "#!/bin/sh\necho hello\n"}
 	if s.offers("import_key_pair") {
 		with.KeyPair = s.name("key")
-		call[compute.KeyPair](t, s.conn, compute.ImportKeyPair{Name: with.KeyPair, PublicKey: publicKey()})
+		Call[compute.KeyPair](t, s.conn, compute.ImportKeyPair{Name: with.KeyPair, PublicKey: publicKey()})
 		s.cleanup(t, compute.DeleteKeyPair{KeyPair: with.KeyPair})
 	}
 	if s.offers("create_security_group") {
@@ -468,7 +468,7 @@ func (s *computeSuite) nodes(t *testing.T) {
 	}
 	image, size := s.choose(t)
 	with.Image, with.Size = image.ID, size.ID
-	n := call[compute.Node](t, s.conn, with)
+	n := Call[compute.Node](t, s.conn, with)
 	s.cleanup(t, compute.DestroyNode{Node: n.ID})
 	check := func(t *testing.T, got compute.Node) {
 		t.Helper()
@@ -491,10 +491,10 @@ func (s *computeSuite) nodes(t *testing.T) {
 		filters(t, s.suite, compute.ListNodes{}, got)
 	}, "list_nodes")
 	s.test(t, "other_connection", func(t *testing.T) {
-		check(t, call[compute.Node](t, s.open(t, nil), compute.GetNode{Node: n.ID}))
+		check(t, Call[compute.Node](t, s.open(t, nil), compute.GetNode{Node: n.ID}))
 	})
 	s.test(t, "console", func(t *testing.T) {
-		call[compute.ConsoleOutput](t, s.conn, compute.GetConsoleOutput{Node: n.ID})
+		Call[compute.ConsoleOutput](t, s.conn, compute.GetConsoleOutput{Node: n.ID})
 	}, "get_console_output")
 	s.test(t, "security_group_in_use", func(t *testing.T) {
 		s.refuse(t, compute.DestroySecurityGroup{SecurityGroup: with.SecurityGroups[0]}, op.Conflict)
@@ -505,7 +505,7 @@ func (s *computeSuite) nodes(t *testing.T) {
 			word = "word"
 		}
 		for _, tags := range []map[string]string{{"purpose": "other", "new": word}, {}, with.Tags} {
-			do(t, s.conn, compute.SetNodeTags{Node: n.ID, Tags: tags})
+			Do(t, s.conn, compute.SetNodeTags{Node: n.ID, Tags: tags})
 			until(t, s.suite, fmt.Sprintf("the tags to be %v", tags), getter[compute.Node](s.conn, compute.GetNode{Node: n.ID}), func(n compute.Node) bool {
 				_, has := n.Tags["purpose"]
 				_, wants := tags["purpose"]
@@ -516,23 +516,23 @@ func (s *computeSuite) nodes(t *testing.T) {
 		}
 	}, "set_node_tags")
 	s.test(t, "reboot", func(t *testing.T) {
-		do(t, s.conn, compute.RebootNode{Node: n.ID})
+		Do(t, s.conn, compute.RebootNode{Node: n.ID})
 		s.become(t, n.ID, compute.NodeRunning)
 	}, "reboot_node")
 	s.test(t, "suspend", func(t *testing.T) {
-		do(t, s.conn, compute.SuspendNode{Node: n.ID})
+		Do(t, s.conn, compute.SuspendNode{Node: n.ID})
 		s.become(t, n.ID, compute.NodeSuspended, compute.NodePaused)
-		do(t, s.conn, compute.SuspendNode{Node: n.ID}) // as if it were repeated
+		Do(t, s.conn, compute.SuspendNode{Node: n.ID}) // as if it were repeated
 		s.test(t, "resume", func(t *testing.T) {
-			do(t, s.conn, compute.ResumeNode{Node: n.ID})
+			Do(t, s.conn, compute.ResumeNode{Node: n.ID})
 			s.become(t, n.ID, compute.NodeRunning)
-			do(t, s.conn, compute.ResumeNode{Node: n.ID})
+			Do(t, s.conn, compute.ResumeNode{Node: n.ID})
 		}, "resume_node")
 	}, "suspend_node", "resume_node")
 	s.test(t, "stop", func(t *testing.T) {
-		do(t, s.conn, compute.StopNode{Node: n.ID})
+		Do(t, s.conn, compute.StopNode{Node: n.ID})
 		s.become(t, n.ID, compute.NodeStopped)
-		do(t, s.conn, compute.StopNode{Node: n.ID})
+		Do(t, s.conn, compute.StopNode{Node: n.ID})
 		s.test(t, "reboot_stopped", func(t *testing.T) {
 			s.refuse(t, compute.RebootNode{Node: n.ID}, op.Conflict)
 		}, "reboot_node")
@@ -541,17 +541,17 @@ func (s *computeSuite) nodes(t *testing.T) {
 		}, "suspend_node")
 		s.test(t, "resize", func(t *testing.T) { s.resize(t, n) }, "resize_node")
 		s.test(t, "start", func(t *testing.T) {
-			do(t, s.conn, compute.StartNode{Node: n.ID})
+			Do(t, s.conn, compute.StartNode{Node: n.ID})
 			s.become(t, n.ID, compute.NodeRunning)
-			do(t, s.conn, compute.StartNode{Node: n.ID})
+			Do(t, s.conn, compute.StartNode{Node: n.ID})
 		}, "start_node")
 		s.test(t, "force", func(t *testing.T) {
-			do(t, s.conn, compute.StopNode{Node: n.ID, Force: true})
+			Do(t, s.conn, compute.StopNode{Node: n.ID, Force: true})
 			s.become(t, n.ID, compute.NodeStopped)
 		})
 	}, "stop_node", "start_node")
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, compute.DestroyNode{Node: n.ID})
+		Do(t, s.conn, compute.DestroyNode{Node: n.ID})
 		s.nodeGone(t, n.ID)
 		if err := drivers.Do(t.Context(), s.conn, compute.DestroyNode{Node: n.ID}); err != nil {
 			wantKind(t, err, op.NotFound)
@@ -583,10 +583,10 @@ func (s *computeSuite) resize(t *testing.T, n compute.Node) {
 		}
 		other = sizes[i].ID
 	}
-	do(t, s.conn, compute.ResizeNode{Node: n.ID, Size: other})
+	Do(t, s.conn, compute.ResizeNode{Node: n.ID, Size: other})
 	until(t, s.suite, "the node to have size "+other, getter[compute.Node](s.conn, compute.GetNode{Node: n.ID}),
 		func(n compute.Node) bool { return n.Size == other && n.State == compute.NodeStopped })
-	do(t, s.conn, compute.ResizeNode{Node: n.ID, Size: other})
+	Do(t, s.conn, compute.ResizeNode{Node: n.ID, Size: other})
 	err := drivers.Do(t.Context(), s.conn, compute.ResizeNode{Node: n.ID, Size: s.missing("size")})
 	wantKind(t, err, op.NotFound, op.InvalidArgument)
 }
@@ -594,7 +594,7 @@ func (s *computeSuite) resize(t *testing.T, n compute.Node) {
 func (s *computeSuite) nodesInNetworks(t *testing.T) {
 	cidr, first, _ := cidrs()
 	net := s.network(t, cidr)
-	sub := call[compute.Subnet](t, s.conn, compute.CreateSubnet{Network: net.ID, Name: s.name("subnet"), CIDR: first})
+	sub := Call[compute.Subnet](t, s.conn, compute.CreateSubnet{Network: net.ID, Name: s.name("subnet"), CIDR: first})
 	s.cleanup(t, compute.DestroySubnet{Subnet: sub.ID})
 	n := s.create(t, compute.CreateNode{Subnets: []string{sub.ID}, Location: sub.Location})
 	n = s.become(t, n.ID, compute.NodeRunning)
@@ -607,14 +607,14 @@ func (s *computeSuite) nodesInNetworks(t *testing.T) {
 	s.test(t, "in use", func(t *testing.T) {
 		s.refuse(t, compute.DestroySubnet{Subnet: sub.ID}, op.Conflict)
 	}, "destroy_subnet")
-	do(t, s.conn, compute.DestroyNode{Node: n.ID})
+	Do(t, s.conn, compute.DestroyNode{Node: n.ID})
 	s.nodeGone(t, n.ID)
 }
 
 func (s *computeSuite) createNodes(t *testing.T) {
 	image, size := s.choose(t)
 	base := compute.CreateNode{Name: s.name("many"), Image: image.ID, Size: size.ID, Tags: s.tags()}
-	nodes := call[[]compute.Node](t, s.conn, compute.CreateNodes{CreateNode: base, Count: 3})
+	nodes := Call[[]compute.Node](t, s.conn, compute.CreateNodes{CreateNode: base, Count: 3})
 	var names, ids []string
 	for _, n := range nodes {
 		s.cleanup(t, compute.DestroyNode{Node: n.ID})
@@ -680,7 +680,7 @@ func (s *computeSuite) volume(t *testing.T, in compute.CreateVolume) compute.Vol
 	if in.Size == 0 && in.Snapshot == "" {
 		in.Size = s.VolumeSize
 	}
-	v := call[compute.Volume](t, s.conn, in)
+	v := Call[compute.Volume](t, s.conn, in)
 	s.cleanup(t, compute.DestroyVolume{Volume: v.ID})
 	return v
 }
@@ -708,7 +708,7 @@ func (s *computeSuite) volumes(t *testing.T) {
 		filters(t, s.suite, compute.ListVolumes{}, v)
 	}, "list_volumes")
 	s.test(t, "resize", func(t *testing.T) {
-		do(t, s.conn, compute.ResizeVolume{Volume: v.ID, Size: in.Size + 1})
+		Do(t, s.conn, compute.ResizeVolume{Volume: v.ID, Size: in.Size + 1})
 		s.volumeIs(t, v.ID, "to be larger", func(v compute.Volume) bool { return v.Size == in.Size+1 && available(v) })
 		s.refuse(t, compute.ResizeVolume{Volume: v.ID, Size: in.Size}, op.InvalidArgument)
 	}, "resize_volume")
@@ -724,19 +724,19 @@ func (s *computeSuite) volumes(t *testing.T) {
 		}
 	})
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, compute.DestroyVolume{Volume: v.ID})
+		Do(t, s.conn, compute.DestroyVolume{Volume: v.ID})
 		untilGone(t, s.suite, "volume "+v.ID, getter[compute.Volume](s.conn, compute.GetVolume{Volume: v.ID}),
 			func(v compute.Volume) bool { return v.State == compute.VolumeDeleted })
 	}, "destroy_volume")
 }
 
 func (s *computeSuite) attach(t *testing.T, v compute.Volume, node compute.Node) {
-	do(t, s.conn, compute.AttachVolume{Volume: v.ID, Node: node.ID})
+	Do(t, s.conn, compute.AttachVolume{Volume: v.ID, Node: node.ID})
 	v = s.volumeIs(t, v.ID, "to be attached", func(v compute.Volume) bool { return v.State == compute.VolumeInUse && v.Node != "" })
 	if v.Node != node.ID {
 		t.Errorf("attached to %s, it is attached to %s", node.ID, v.Node)
 	}
-	n := call[compute.Node](t, s.conn, compute.GetNode{Node: node.ID})
+	n := Call[compute.Node](t, s.conn, compute.GetNode{Node: node.ID})
 	if !slices.Contains(n.Volumes, v.ID) {
 		t.Errorf("the node's volumes are %q, without %s", n.Volumes, v.ID)
 	}
@@ -749,7 +749,7 @@ func (s *computeSuite) attach(t *testing.T, v compute.Volume, node compute.Node)
 	s.test(t, "destroy attached", func(t *testing.T) {
 		s.refuse(t, compute.DestroyVolume{Volume: v.ID}, op.Conflict)
 	}, "destroy_volume")
-	do(t, s.conn, compute.DetachVolume{Volume: v.ID})
+	Do(t, s.conn, compute.DetachVolume{Volume: v.ID})
 	v = s.volumeIs(t, v.ID, "to be detached", available)
 	if v.Node != "" || v.Device != "" {
 		t.Errorf("a detached volume is at %q of %q", v.Device, v.Node)
@@ -766,7 +766,7 @@ func (s *computeSuite) snapshots(t *testing.T) {
 	v := s.volume(t, compute.CreateVolume{})
 	s.volumeIs(t, v.ID, "to be available", available)
 	in := with(t, s.suite, compute.CreateVolumeSnapshot{Volume: v.ID, Name: s.name("snapshot"), Tags: s.tags()}, "description", "conformance test")
-	snap := call[compute.VolumeSnapshot](t, s.conn, in)
+	snap := Call[compute.VolumeSnapshot](t, s.conn, in)
 	s.cleanup(t, compute.DestroyVolumeSnapshot{Snapshot: snap.ID})
 	get := finder(s.conn, compute.ListVolumeSnapshots{Volume: v.ID}, func(w compute.VolumeSnapshot) bool { return w.ID == snap.ID })
 	if s.offers("get_volume_snapshot") {
@@ -798,13 +798,13 @@ func (s *computeSuite) snapshots(t *testing.T) {
 		}
 	})
 	s.test(t, "outlives its volume", func(t *testing.T) {
-		do(t, s.conn, compute.DestroyVolume{Volume: v.ID})
+		Do(t, s.conn, compute.DestroyVolume{Volume: v.ID})
 		if got, err := get(t.Context()); err != nil || got.ID != snap.ID {
 			t.Errorf("the snapshot of a destroyed volume: %+v, %v", got, err)
 		}
 	}, "destroy_volume")
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, compute.DestroyVolumeSnapshot{Snapshot: snap.ID})
+		Do(t, s.conn, compute.DestroyVolumeSnapshot{Snapshot: snap.ID})
 		untilGone(t, s.suite, "the snapshot", get, never)
 		s.refuse(t, compute.DestroyVolumeSnapshot{Snapshot: snap.ID}, op.NotFound)
 	}, "destroy_volume_snapshot")
@@ -820,11 +820,11 @@ func (s *computeSuite) ownImages(t *testing.T) {
 	}
 	gone := func(t *testing.T, i compute.Image) {
 		t.Helper()
-		do(t, s.conn, compute.DeleteImage{Image: i.ID})
+		Do(t, s.conn, compute.DeleteImage{Image: i.ID})
 		untilGone(t, s.suite, "image "+i.ID, getter[compute.Image](s.conn, compute.GetImage{Image: i.ID}),
 			func(i compute.Image) bool { return i.State == compute.ImageDeleted })
 	}
-	i := call[compute.Image](t, s.conn, in)
+	i := Call[compute.Image](t, s.conn, in)
 	s.cleanup(t, compute.DeleteImage{Image: i.ID})
 	i = usable(t, i)
 	if i.Name != in.Name || i.Description != in.Description || i.Public || !tagged(i.Tags, in.Tags) {
@@ -839,7 +839,7 @@ func (s *computeSuite) ownImages(t *testing.T) {
 	}, "list_images")
 	s.test(t, "node", func(t *testing.T) {
 		_, size := s.choose(t)
-		n := call[compute.Node](t, s.conn, compute.CreateNode{Name: s.name("node"), Image: i.ID, Size: size.ID})
+		n := Call[compute.Node](t, s.conn, compute.CreateNode{Name: s.name("node"), Image: i.ID, Size: size.ID})
 		s.cleanup(t, compute.DestroyNode{Node: n.ID})
 		n = s.become(t, n.ID, compute.NodeRunning)
 		if n.Image != "" && n.Image != i.ID {
@@ -847,7 +847,7 @@ func (s *computeSuite) ownImages(t *testing.T) {
 		}
 	}, "create_node")
 	s.test(t, "copy", func(t *testing.T) {
-		c := call[compute.Image](t, s.conn, compute.CopyImage{Image: i.ID, Name: s.name("image"), Description: "a copy"})
+		c := Call[compute.Image](t, s.conn, compute.CopyImage{Image: i.ID, Name: s.name("image"), Description: "a copy"})
 		s.cleanup(t, compute.DeleteImage{Image: c.ID})
 		if c = usable(t, c); c.ID == i.ID || c.Name == i.Name || c.Description != "a copy" {
 			t.Errorf("the copy of %+v is %+v", i, c)
@@ -863,7 +863,7 @@ func (s *computeSuite) ownImages(t *testing.T) {
 func (s *computeSuite) addresses(t *testing.T) {
 	node := s.node(t)
 	in := with(t, s.suite, compute.AllocateAddress{Name: s.name("address")}, "tags", s.tags())
-	a := call[compute.Address](t, s.conn, in)
+	a := Call[compute.Address](t, s.conn, in)
 	s.cleanup(t, compute.ReleaseAddress{Address: a.ID})
 	if a.IP == "" || a.Node != "" || !tagged(a.Tags, in.Tags) {
 		t.Errorf("allocate_address gave %+v", a)
@@ -880,27 +880,27 @@ func (s *computeSuite) addresses(t *testing.T) {
 		filters(t, s.suite, compute.ListAddresses{}, a)
 	})
 	s.test(t, "associate", func(t *testing.T) {
-		do(t, s.conn, compute.AssociateAddress{Address: a.ID, Node: node.ID})
+		Do(t, s.conn, compute.AssociateAddress{Address: a.ID, Node: node.ID})
 		s.cleanup(t, compute.DisassociateAddress{Address: a.ID})
 		led := until(t, s.suite, "the address to lead to the node", find, func(v compute.Address) bool { return v.Node == node.ID })
 		filters(t, s.suite, compute.ListAddresses{}, led)
 		until(t, s.suite, "the node to have the address", getter[compute.Node](s.conn, compute.GetNode{Node: node.ID}),
 			func(n compute.Node) bool { return slices.Contains(n.PublicIPs, a.IP) })
-		do(t, s.conn, compute.AssociateAddress{Address: a.ID, Node: node.ID})
+		Do(t, s.conn, compute.AssociateAddress{Address: a.ID, Node: node.ID})
 		s.test(t, "release in use", func(t *testing.T) {
 			s.refuse(t, compute.ReleaseAddress{Address: a.ID}, op.Conflict)
 		}, "release_address")
 		s.test(t, "to no node", func(t *testing.T) {
 			s.refuse(t, compute.AssociateAddress{Address: a.ID, Node: s.missing("node")}, op.NotFound)
 		})
-		do(t, s.conn, compute.DisassociateAddress{Address: a.ID})
+		Do(t, s.conn, compute.DisassociateAddress{Address: a.ID})
 		until(t, s.suite, "the address to lead nowhere", find, func(v compute.Address) bool { return v.Node == "" })
 		s.test(t, "disassociate twice", func(t *testing.T) {
 			s.refuse(t, compute.DisassociateAddress{Address: a.ID}, op.Conflict)
 		})
 	}, "associate_address", "disassociate_address")
 	s.test(t, "release", func(t *testing.T) {
-		do(t, s.conn, compute.ReleaseAddress{Address: a.ID})
+		Do(t, s.conn, compute.ReleaseAddress{Address: a.ID})
 		untilGone(t, s.suite, "the address", find, never)
 		s.refuse(t, compute.ReleaseAddress{Address: a.ID}, op.NotFound)
 	}, "release_address")
@@ -952,7 +952,7 @@ func (s *computeSuite) unicode(t *testing.T) {
 		k, err := drivers.Call[compute.KeyPair](t.Context(), s.conn, in)
 		if same(t, in.Name, k.Name, err) {
 			s.cleanup(t, compute.DeleteKeyPair{KeyPair: k.Name})
-			same(t, in.Name, call[compute.KeyPair](t, s.conn, compute.GetKeyPair{KeyPair: k.Name}).Name, nil)
+			same(t, in.Name, Call[compute.KeyPair](t, s.conn, compute.GetKeyPair{KeyPair: k.Name}).Name, nil)
 		}
 	}, "import_key_pair", "get_key_pair")
 	s.test(t, "network", func(t *testing.T) {
@@ -1084,7 +1084,7 @@ func (s *computeSuite) paging(t *testing.T) {
 		var ids []string
 		if s.offers("create_nodes") {
 			in := compute.CreateNodes{CreateNode: compute.CreateNode{Name: s.name("page"), Image: image.ID, Size: size.ID}, Count: s.PageSize + 1}
-			for _, n := range call[[]compute.Node](t, s.conn, in) {
+			for _, n := range Call[[]compute.Node](t, s.conn, in) {
 				s.cleanup(t, compute.DestroyNode{Node: n.ID})
 				ids = append(ids, n.ID)
 			}

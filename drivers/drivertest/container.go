@@ -73,7 +73,7 @@ func (s *containerSuite) image(t *testing.T) string {
 func (s *containerSuite) cluster(t *testing.T) string {
 	t.Helper()
 	if s.home == "" && s.offers("create_cluster") {
-		c := call[container.Cluster](t, s.conn, container.CreateCluster{Name: s.name("cluster")})
+		c := Call[container.Cluster](t, s.conn, container.CreateCluster{Name: s.name("cluster")})
 		s.cleanup(s.root, container.DestroyCluster{Cluster: c.ID})
 		s.clusterRuns(t, c.ID)
 		s.home = c.ID
@@ -101,7 +101,7 @@ func (s *containerSuite) input(t *testing.T, in container.DeployContainer) conta
 
 func (s *containerSuite) deploy(t *testing.T, in container.DeployContainer) container.Container {
 	t.Helper()
-	c := call[container.Container](t, s.conn, s.input(t, in))
+	c := Call[container.Container](t, s.conn, s.input(t, in))
 	s.cleanup(t, container.DestroyContainer{Container: c.ID})
 	return c
 }
@@ -135,7 +135,7 @@ func (s *containerSuite) locations(t *testing.T) {
 
 func (s *containerSuite) clusters(t *testing.T) {
 	in := container.CreateCluster{Name: s.name("cluster"), Tags: map[string]string{"cloudlark-run": s.run}}
-	c := call[container.Cluster](t, s.conn, in)
+	c := Call[container.Cluster](t, s.conn, in)
 	s.cleanup(t, container.DestroyCluster{Cluster: c.ID})
 	if c.Name != in.Name || !tagged(c.Tags, in.Tags) || c.State != container.Pending && c.State != container.Running {
 		t.Errorf("created with %+v, it is %+v", in, c)
@@ -156,7 +156,7 @@ func (s *containerSuite) clusters(t *testing.T) {
 		}), func(id string) any { return container.DestroyCluster{Cluster: id} })
 	})
 	s.test(t, "in_use", func(t *testing.T) {
-		deployed := call[container.Container](t, s.conn, container.DeployContainer{Name: s.name("c"), Image: s.image(t), Cluster: c.ID, Command: s.Command})
+		deployed := Call[container.Container](t, s.conn, container.DeployContainer{Name: s.name("c"), Image: s.image(t), Cluster: c.ID, Command: s.Command})
 		s.cleanup(t, container.DestroyContainer{Container: deployed.ID})
 		if deployed.Cluster != c.ID {
 			t.Errorf("deployed on %s, it runs on %s", c.ID, deployed.Cluster)
@@ -188,7 +188,7 @@ func (s *containerSuite) clusterList(t *testing.T) {
 	}
 	filters(t, s.suite, container.ListClusters{}, all[0])
 	s.test(t, "get", func(t *testing.T) {
-		if c := call[container.Cluster](t, s.conn, container.GetCluster{Cluster: all[0].ID}); c.Name != all[0].Name {
+		if c := Call[container.Cluster](t, s.conn, container.GetCluster{Cluster: all[0].ID}); c.Name != all[0].Name {
 			t.Errorf("get_cluster says %+v, list_clusters said %+v", c, all[0])
 		}
 	}, "get_cluster")
@@ -197,8 +197,8 @@ func (s *containerSuite) clusterList(t *testing.T) {
 func (s *containerSuite) images(t *testing.T) {
 	name := s.image(t)
 	s.test(t, "pull", func(t *testing.T) {
-		pulled := call[container.Image](t, s.conn, container.PullImage{Name: name})
-		again := call[container.Image](t, s.conn, container.PullImage{Name: name})
+		pulled := Call[container.Image](t, s.conn, container.PullImage{Name: name})
+		again := Call[container.Image](t, s.conn, container.PullImage{Name: name})
 		if pulled.ID != again.ID || pulled.Name == "" {
 			t.Errorf("pulled twice: %+v, %+v", pulled, again)
 		}
@@ -217,7 +217,7 @@ func (s *containerSuite) images(t *testing.T) {
 					t.Errorf("deleted, it is still there: %+v", v)
 				}
 			}
-			call[container.Image](t, s.conn, container.PullImage{Name: name})
+			Call[container.Image](t, s.conn, container.PullImage{Name: name})
 		}, "delete_image")
 	}, "pull_image")
 	s.test(t, "list", func(t *testing.T) {
@@ -227,7 +227,7 @@ func (s *containerSuite) images(t *testing.T) {
 		}
 		s.test(t, "get", func(t *testing.T) {
 			for _, id := range []string{all[0].ID, all[0].Name} {
-				if got := call[container.Image](t, s.conn, container.GetImage{Image: id}); got.ID != all[0].ID || got.Architecture != all[0].Architecture && all[0].Architecture != "" {
+				if got := Call[container.Image](t, s.conn, container.GetImage{Image: id}); got.ID != all[0].ID || got.Architecture != all[0].Architecture && all[0].Architecture != "" {
 					t.Errorf("%s is listed as %+v, and found as %+v", id, all[0], got)
 				}
 			}
@@ -245,20 +245,20 @@ func (s *containerSuite) images(t *testing.T) {
 
 // copies has registries copy an image, within the connection's own.
 func (s *containerSuite) copies(t *testing.T) {
-	from := call[container.Image](t, s.conn, container.GetImage{Image: s.image(t)})
+	from := Call[container.Image](t, s.conn, container.GetImage{Image: s.image(t)})
 	to := s.nothing(s.image(t)) + ":copy-1"
-	copied := call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to})
+	copied := Call[container.Image](t, s.conn, container.CopyImage{Image: from.Name, To: to})
 	if copied.Digest == "" || copied.Digest != from.Digest || !strings.HasSuffix(copied.Name, ":copy-1") {
 		t.Errorf("a copy of %+v to %s is %+v", from, to, copied)
 	}
-	if again := call[container.Image](t, s.conn, container.CopyImage{Image: from.ID, To: to}); again.Digest != from.Digest {
+	if again := Call[container.Image](t, s.conn, container.CopyImage{Image: from.ID, To: to}); again.Digest != from.Digest {
 		t.Errorf("copied again, it is %+v", again)
 	}
-	if got := call[container.Image](t, s.conn, container.GetImage{Image: to}); got.Digest != from.Digest {
+	if got := Call[container.Image](t, s.conn, container.GetImage{Image: to}); got.Digest != from.Digest {
 		t.Errorf("the copy is found as %+v", got)
 	}
 	s.test(t, "delete", func(t *testing.T) {
-		do(t, s.conn, container.DeleteImage{Image: to})
+		Do(t, s.conn, container.DeleteImage{Image: to})
 		s.refuse(t, container.GetImage{Image: to}, op.NotFound)
 	}, "delete_image")
 	s.refuse(t, container.CopyImage{Image: s.nothing(s.image(t)), To: to}, op.NotFound)
@@ -267,16 +267,16 @@ func (s *containerSuite) copies(t *testing.T) {
 
 // pushes has an image that is here sent to a registry under a name of its own.
 func (s *containerSuite) pushes(t *testing.T) {
-	here := call[container.Image](t, s.conn, container.PullImage{Name: s.image(t)})
+	here := Call[container.Image](t, s.conn, container.PullImage{Name: s.image(t)})
 	to := s.nothing(s.image(t)) + ":push-1"
-	pushed := call[container.Image](t, s.conn, container.PushImage{Image: here.ID, To: to})
+	pushed := Call[container.Image](t, s.conn, container.PushImage{Image: here.ID, To: to})
 	if !strings.Contains(pushed.Digest, ":") {
 		t.Errorf("pushed, it is %+v", pushed)
 	}
-	if got := call[container.Image](t, s.conn, container.PullImage{Name: to}); got.ID != here.ID {
+	if got := Call[container.Image](t, s.conn, container.PullImage{Name: to}); got.ID != here.ID {
 		t.Errorf("%+v was pushed, %+v came back", here, got)
 	}
-	s.test(t, "delete", func(t *testing.T) { do(t, s.conn, container.DeleteImage{Image: to}) }, "delete_image")
+	s.test(t, "delete", func(t *testing.T) { Do(t, s.conn, container.DeleteImage{Image: to}) }, "delete_image")
 	s.refuse(t, container.PushImage{Image: s.nothing(s.image(t)), To: to}, op.NotFound)
 	s.refuse(t, container.PushImage{Image: here.ID, To: "UPPER case: no name"}, op.InvalidArgument)
 }
@@ -292,7 +292,7 @@ func (s *containerSuite) nothing(name string) string {
 func (s *containerSuite) containers(t *testing.T) {
 	in := s.input(t, container.DeployContainer{Environment: map[string]string{"GREETING": "Grüße ☕ = \"1\""},
 		Tags: map[string]string{"cloudlark-run": s.run}})
-	c := call[container.Container](t, s.conn, in)
+	c := Call[container.Container](t, s.conn, in)
 	s.cleanup(t, container.DestroyContainer{Container: c.ID})
 	right := func(t *testing.T, c container.Container) {
 		t.Helper()
@@ -318,7 +318,7 @@ func (s *containerSuite) containers(t *testing.T) {
 		filters(t, s.suite, container.ListContainers{}, got)
 	}, "list_containers")
 	s.test(t, "other_connection", func(t *testing.T) {
-		right(t, call[container.Container](t, s.open(t, nil), container.GetContainer{Container: c.ID}))
+		right(t, Call[container.Container](t, s.open(t, nil), container.GetContainer{Container: c.ID}))
 	})
 	s.test(t, "name_taken", func(t *testing.T) {
 		other, err := drivers.Call[container.Container](t.Context(), s.conn, in)
@@ -332,9 +332,9 @@ func (s *containerSuite) containers(t *testing.T) {
 		}
 	})
 	s.test(t, "stop", func(t *testing.T) {
-		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)})
+		Do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)})
 		s.is(t, c.ID, "to be stopped", ended)
-		do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)}) // as if it were repeated
+		Do(t, s.conn, container.StopContainer{Container: c.ID, Timeout: new(1)}) // as if it were repeated
 		s.test(t, "exec", func(t *testing.T) {
 			_, err := drivers.Call[container.ExecResult](t.Context(), s.conn, container.ExecContainer{Container: c.ID, Command: []string{"true"}})
 			wantKind(t, err, op.Conflict)
@@ -343,26 +343,26 @@ func (s *containerSuite) containers(t *testing.T) {
 			listed(t, s.suite, container.ListContainers{Name: c.Name}, func(v container.Container) bool { return v.ID == c.ID && ended(v) })
 		}, "list_containers")
 		s.test(t, "start", func(t *testing.T) {
-			do(t, s.conn, container.StartContainer{Container: c.ID})
+			Do(t, s.conn, container.StartContainer{Container: c.ID})
 			right(t, s.is(t, c.ID, "to be running", runs))
-			do(t, s.conn, container.StartContainer{Container: c.ID})
+			Do(t, s.conn, container.StartContainer{Container: c.ID})
 		}, "start_container")
 	}, "stop_container", "start_container")
 	s.test(t, "restart", func(t *testing.T) {
-		do(t, s.conn, container.RestartContainer{Container: c.ID})
+		Do(t, s.conn, container.RestartContainer{Container: c.ID})
 		right(t, s.is(t, c.ID, "to be running", func(c container.Container) bool { return runs(c) && c.Ready == 1 }))
 	}, "restart_container")
 	s.test(t, "scale", func(t *testing.T) {
 		s.refuse(t, container.ScaleContainer{Container: c.ID, Replicas: -1}, op.InvalidArgument)
 		for _, n := range []int{3, 3, 0, 0, 1} {
-			do(t, s.conn, container.ScaleContainer{Container: c.ID, Replicas: n})
+			Do(t, s.conn, container.ScaleContainer{Container: c.ID, Replicas: n})
 			s.is(t, c.ID, fmt.Sprintf("to have %d of itself", n), func(c container.Container) bool {
 				return c.Replicas == n && c.Ready == n && (n > 0 || ended(c))
 			})
 		}
 	}, "scale_container")
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, container.DestroyContainer{Container: c.ID})
+		Do(t, s.conn, container.DestroyContainer{Container: c.ID})
 		untilGone(t, s.suite, "container "+c.ID, getter[container.Container](s.conn, container.GetContainer{Container: c.ID}), never)
 		if err := drivers.Do(t.Context(), s.conn, container.DestroyContainer{Container: c.ID}); err != nil {
 			wantKind(t, err, op.NotFound)
@@ -402,7 +402,7 @@ func (s *containerSuite) limits(t *testing.T) {
 		c := s.deploy(t, container.DeployContainer{Replicas: new(0)})
 		s.is(t, c.ID, "to be there and run nothing", func(c container.Container) bool { return c.Replicas == 0 && c.Ready == 0 && ended(c) })
 		s.test(t, "start", func(t *testing.T) {
-			do(t, s.conn, container.StartContainer{Container: c.ID})
+			Do(t, s.conn, container.StartContainer{Container: c.ID})
 			s.is(t, c.ID, "to be running", func(c container.Container) bool { return runs(c) && c.Replicas == 1 && c.Ready == 1 })
 		}, "start_container")
 	}, "list_clusters")
@@ -417,7 +417,7 @@ func (s *containerSuite) exec(t *testing.T) {
 	run := func(t *testing.T, in container.ExecContainer) container.ExecResult {
 		t.Helper()
 		in.Container = c.ID
-		return call[container.ExecResult](t, s.conn, in)
+		return Call[container.ExecResult](t, s.conn, in)
 	}
 	// Without a container that really runs, only that there is an answer can be told.
 	run(t, container.ExecContainer{Command: s.shell("true")})

@@ -398,22 +398,6 @@ func (s *suite) finish(t *testing.T) {
 
 // The helpers below fail the test, so that tests read as what a script does.
 
-func call[Out any](t testing.TB, c *drivers.Conn, in any) Out {
-	t.Helper()
-	out, err := drivers.Call[Out](t.Context(), c, in)
-	if err != nil {
-		t.Fatalf("%s: %v", describe(in), err)
-	}
-	return out
-}
-
-func do(t testing.TB, c *drivers.Conn, in any) {
-	t.Helper()
-	if err := drivers.Do(t.Context(), c, in); err != nil {
-		t.Fatalf("%s: %v", describe(in), err)
-	}
-}
-
 func list[Out any](t testing.TB, c *drivers.Conn, in any) []Out {
 	t.Helper()
 	var all []Out

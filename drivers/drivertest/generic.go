@@ -429,7 +429,7 @@ func (s *suite) native(t *testing.T) {
 	if s.Native.Operation == "" || s.NativeChange == "" {
 		t.Fatal("Harness.Native and Harness.NativeChange are needed for native")
 	}
-	answer := call[native.Answer](t, s.conn, s.Native)
+	answer := Call[native.Answer](t, s.conn, s.Native)
 	if answer.Value == nil {
 		t.Errorf("%s answers with nothing", s.Native.Operation)
 	}
@@ -441,7 +441,7 @@ func (s *suite) native(t *testing.T) {
 		}
 		return next(ctx, r)
 	})
-	call[native.Answer](t, watched, s.Native)
+	Call[native.Answer](t, watched, s.Native)
 	_, err := drivers.Call[native.Answer](t.Context(), watched, native.Call{Operation: s.NativeChange})
 	wantKind(t, err, op.PermissionDenied)
 	if len(effects) != 2 || effects[0] != op.Reads || effects[1] == op.Reads {

@@ -51,7 +51,7 @@ func (s *lbSuite) short() string { return fmt.Sprintf("cloudlark-%s-%d", s.run, 
 
 func (s *lbSuite) create(t *testing.T, in lb.CreateBalancer) lb.Balancer {
 	t.Helper()
-	b := call[lb.Balancer](t, s.conn, s.input(in))
+	b := Call[lb.Balancer](t, s.conn, s.input(in))
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	return b
 }
@@ -142,7 +142,7 @@ func (s *lbSuite) balancers(t *testing.T) {
 	}
 	in := with(t, s.suite, s.input(lb.CreateBalancer{Port: 8080, Protocol: lb.HTTP, HealthCheck: &check}), "tags", s.tags())
 	in = with(t, s.suite, in, "drain_timeout", new(60))
-	b := call[lb.Balancer](t, s.conn, in)
+	b := Call[lb.Balancer](t, s.conn, in)
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
 	if b.State != lb.Pending && b.State != lb.Running {
 		t.Errorf("a new balancer is %s", b.State)
@@ -172,11 +172,11 @@ func (s *lbSuite) balancers(t *testing.T) {
 		filters(t, s.suite, lb.ListBalancers{}, got)
 	}, "list_balancers")
 	s.test(t, "other_connection", func(t *testing.T) {
-		right(t, call[lb.Balancer](t, s.open(t, nil), lb.GetBalancer{Balancer: b.ID}))
+		right(t, Call[lb.Balancer](t, s.open(t, nil), lb.GetBalancer{Balancer: b.ID}))
 	})
 	s.test(t, "update", func(t *testing.T) { s.update(t, b) }, "update_balancer")
 	s.test(t, "destroy", func(t *testing.T) {
-		do(t, s.conn, lb.DestroyBalancer{Balancer: b.ID})
+		Do(t, s.conn, lb.DestroyBalancer{Balancer: b.ID})
 		s.gone(t, b.ID)
 		if err := drivers.Do(t.Context(), s.conn, lb.DestroyBalancer{Balancer: b.ID}); err != nil {
 			wantKind(t, err, op.NotFound)
@@ -196,7 +196,7 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 	step := func(t *testing.T, in lb.UpdateBalancer, change func(want *lb.Balancer)) {
 		t.Helper()
 		in.Balancer = before.ID
-		do(t, s.conn, in)
+		Do(t, s.conn, in)
 		want := before
 		if before.HealthCheck != nil {
 			copied := *before.HealthCheck
@@ -210,7 +210,7 @@ func (s *lbSuite) update(t *testing.T, before lb.Balancer) {
 			}
 			return same && tagged(b.Tags, want.Tags) && b.State == lb.Running
 		})
-		do(t, s.conn, in) // as if it were repeated
+		Do(t, s.conn, in) // as if it were repeated
 	}
 	s.test(t, "port", func(t *testing.T) {
 		step(t, lb.UpdateBalancer{Port: 8081}, func(want *lb.Balancer) { want.Port = 8081 })
@@ -282,7 +282,7 @@ func (s *lbSuite) members(t *testing.T) {
 	detach := func(t *testing.T, m lb.Member) {
 		t.Helper()
 		in := lb.BalancerDetachMember{Balancer: b.ID, Member: m.ID}
-		do(t, s.conn, in)
+		Do(t, s.conn, in)
 		until(t, s.suite, "the member to be gone", func(ctx context.Context) (bool, error) {
 			for v, err := range drivers.List[lb.Member](ctx, s.conn, lb.BalancerListMembers{Balancer: b.ID}) {
 				if err != nil {
@@ -300,17 +300,17 @@ func (s *lbSuite) members(t *testing.T) {
 	}
 	s.test(t, "get", func(t *testing.T) {
 		for _, m := range all(t) {
-			if got := call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.ID != m.ID || got.Balancer != b.ID || got.IP != m.IP || got.Port != m.Port || got.Node != m.Node {
+			if got := Call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.ID != m.ID || got.Balancer != b.ID || got.IP != m.IP || got.Port != m.Port || got.Node != m.Node {
 				t.Errorf("listed is %+v, found %+v", m, got)
 			}
 		}
 	}, "balancer_get_member")
 	s.test(t, "by address", func(t *testing.T) {
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: s.memberPort(8090)})
+		m := Call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.13", Port: s.memberPort(8090)})
 		if m.Balancer != b.ID || m.IP != "10.0.0.13" || m.Port != at(8090) || m.Node != "" {
 			t.Errorf("attached is %+v", m)
 		}
-		plain := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.14"})
+		plain := Call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: "10.0.0.14"})
 		if plain.Port != b.Port {
 			t.Errorf("attached without a port to a balancer on %d, it is %+v", b.Port, plain)
 		}
@@ -340,7 +340,7 @@ func (s *lbSuite) members(t *testing.T) {
 		s.test(t, "paging", func(t *testing.T) {
 			var want []string
 			for i := range 2*s.PageSize + 1 {
-				m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: fmt.Sprintf("10.0.1.%d", i+1)})
+				m := Call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: b.ID, IP: fmt.Sprintf("10.0.1.%d", i+1)})
 				want = append(want, b.ID+"\x00"+m.ID)
 			}
 			s.paged(t, lb.BalancerListMembers{Balancer: b.ID}, want)
@@ -357,7 +357,7 @@ func (s *lbSuite) members(t *testing.T) {
 			t.Fatal("Harness.Node is needed for balancer_attach_compute_node")
 		}
 		node := s.Node(t)
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachComputeNode{Balancer: b.ID, Node: node, Port: s.memberPort(8070)})
+		m := Call[lb.Member](t, s.conn, lb.BalancerAttachComputeNode{Balancer: b.ID, Node: node, Port: s.memberPort(8070)})
 		if m.Balancer != b.ID || m.Node != node || m.Port != at(8070) {
 			t.Errorf("attached is %+v", m)
 		}
@@ -365,7 +365,7 @@ func (s *lbSuite) members(t *testing.T) {
 			t.Errorf("the members are %+v", members)
 		}
 		s.test(t, "get", func(t *testing.T) {
-			if got := call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.Node != node || got.Port != at(8070) {
+			if got := Call[lb.Member](t, s.conn, lb.BalancerGetMember{Balancer: b.ID, Member: m.ID}); got.Node != node || got.Port != at(8070) {
 				t.Errorf("attached is %+v, found %+v", m, got)
 			}
 		}, "balancer_get_member")
@@ -402,19 +402,19 @@ func (s *lbSuite) members(t *testing.T) {
 		if len(members) != 2 || !weighs(members[0], 3) || !weighs(members[1], 0) {
 			t.Errorf("with the weights 3 and 0, the members are %+v", members)
 		}
-		if m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.23", Weight: new(0)}); !weighs(m, 0) {
+		if m := Call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.23", Weight: new(0)}); !weighs(m, 0) {
 			t.Errorf("with weight 0, the member is %+v", m)
 		}
-		m := call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.24", Weight: new(2)})
+		m := Call[lb.Member](t, s.conn, lb.BalancerAttachMember{Balancer: with.ID, IP: "10.0.0.24", Weight: new(2)})
 		if !weighs(m, 2) {
 			t.Errorf("with weight 2, the member is %+v", m)
 		}
 		s.test(t, "update", func(t *testing.T) {
 			for _, weight := range []int{5, 0, 0, 4} {
-				do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: &weight})
+				Do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: &weight})
 				s.member(t, with.ID, m.ID, fmt.Sprintf("to have weight %d", weight), func(m lb.Member) bool { return weighs(m, weight) })
 			}
-			do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID})
+			Do(t, s.conn, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID})
 			s.member(t, with.ID, m.ID, "to be as it was", func(m lb.Member) bool { return weighs(m, 4) })
 			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: new(-1)}, op.InvalidArgument)
 			s.refuse(t, lb.BalancerUpdateMember{Balancer: with.ID, Member: m.ID, Weight: new(0), State: lb.Enabled}, op.InvalidArgument)
@@ -436,10 +436,10 @@ func (s *lbSuite) updateMember(t *testing.T, balancer, id string) {
 			s.refuse(t, in, op.InvalidArgument)
 			continue
 		}
-		do(t, s.conn, in)
+		Do(t, s.conn, in)
 		s.member(t, balancer, id, "to be "+string(state), func(m lb.Member) bool { return m.State == state })
-		do(t, s.conn, in) // as if it were repeated
-		do(t, s.conn, lb.BalancerUpdateMember{Balancer: balancer, Member: id, State: lb.Enabled})
+		Do(t, s.conn, in) // as if it were repeated
+		Do(t, s.conn, lb.BalancerUpdateMember{Balancer: balancer, Member: id, State: lb.Enabled})
 		s.member(t, balancer, id, "to be enabled", func(m lb.Member) bool { return m.State == lb.Enabled })
 	}
 }
@@ -480,7 +480,7 @@ func (s *lbSuite) unicode(t *testing.T) {
 		return
 	}
 	s.cleanup(t, lb.DestroyBalancer{Balancer: b.ID})
-	if got := call[lb.Balancer](t, s.conn, lb.GetBalancer{Balancer: b.ID}); got.Name != in.Name {
+	if got := Call[lb.Balancer](t, s.conn, lb.GetBalancer{Balancer: b.ID}); got.Name != in.Name {
 		t.Errorf("named %q, it is %q", in.Name, got.Name)
 	}
 }

@@ -65,7 +65,7 @@ type storageSuite struct{ *suite }
 // bucket creates a bucket that lives as long as t, and loses what is left in it.
 func (s storageSuite) bucket(t *testing.T) string {
 	t.Helper()
-	b := call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket")})
+	b := Call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket")})
 	s.cleanup(t, storage.DeleteBucket{Bucket: b.Name})
 	if s.offers("list_objects") && s.offers("delete_object") {
 		t.Cleanup(func() {
@@ -90,7 +90,7 @@ func (s storageSuite) bucket(t *testing.T) string {
 // write puts an object from a stream of unknown length.
 func (s storageSuite) write(t testing.TB, bucket, name, body string) storage.Object {
 	t.Helper()
-	return call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: name, Body: strings.NewReader(body)})
+	return Call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: name, Body: strings.NewReader(body)})
 }
 
 // body reads what in asks for, to its end.
@@ -133,13 +133,13 @@ func (s storageSuite) absent(t testing.TB, bucket, name string) {
 
 func (s storageSuite) buckets(t *testing.T) {
 	name := s.name("bucket")
-	b := call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: name})
+	b := Call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: name})
 	s.cleanup(t, storage.DeleteBucket{Bucket: name})
 	if b.Name != name {
 		t.Fatalf("create_bucket made %q, not %q", b.Name, name)
 	}
 	s.test(t, "get", func(t *testing.T) {
-		got := call[storage.Bucket](t, s.conn, storage.GetBucket{Bucket: name})
+		got := Call[storage.Bucket](t, s.conn, storage.GetBucket{Bucket: name})
 		if got.Name != name || got.Location != b.Location {
 			t.Errorf("get_bucket says %+v, create_bucket said %+v", got, b)
 		}
@@ -153,13 +153,13 @@ func (s storageSuite) buckets(t *testing.T) {
 		filters(t, s.suite, storage.ListBuckets{}, b)
 	}, "list_buckets")
 	s.test(t, "other_connection", func(t *testing.T) {
-		call[storage.Bucket](t, s.open(t, nil), storage.GetBucket{Bucket: name})
+		Call[storage.Bucket](t, s.open(t, nil), storage.GetBucket{Bucket: name})
 	}, "get_bucket")
 	s.test(t, "location", func(t *testing.T) {
 		if b.Location == "" {
 			t.Skip("the provider does not say where buckets are")
 		}
-		there := call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket"), Location: b.Location})
+		there := Call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket"), Location: b.Location})
 		s.cleanup(t, storage.DeleteBucket{Bucket: there.Name})
 		if there.Location != b.Location {
 			t.Errorf("created in %q, it is in %q", b.Location, there.Location)
@@ -187,7 +187,7 @@ func (s storageSuite) buckets(t *testing.T) {
 		s.holds(t, name, "o", "x")
 	}, "delete_bucket", "put_object", "read_object", "delete_object")
 	s.test(t, "delete", func(t *testing.T) {
-		do(t, s.conn, storage.DeleteBucket{Bucket: name})
+		Do(t, s.conn, storage.DeleteBucket{Bucket: name})
 		s.refuse(t, storage.DeleteBucket{Bucket: name}, op.NotFound)
 		if s.offers("get_bucket") {
 			_, err := drivers.Call[storage.Bucket](t.Context(), s.conn, storage.GetBucket{Bucket: name})
@@ -200,7 +200,7 @@ func (s storageSuite) buckets(t *testing.T) {
 		}
 		var want []string
 		for range s.PageSize + 1 {
-			b := call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket")})
+			b := Call[storage.Bucket](t, s.conn, storage.CreateBucket{Name: s.name("bucket")})
 			s.cleanup(t, storage.DeleteBucket{Bucket: b.Name})
 			want = append(want, b.Name)
 		}
@@ -211,7 +211,7 @@ func (s storageSuite) buckets(t *testing.T) {
 func (s storageSuite) objects(t *testing.T) {
 	bucket, body := s.bucket(t), "Hello, wörld ☕\n"
 	size := int64(len(body))
-	put := call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "greeting", Body: strings.NewReader(body), Size: &size,
+	put := Call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "greeting", Body: strings.NewReader(body), Size: &size,
 		ContentType: "text/plain; charset=utf-8", Metadata: map[string]string{"author": "Ada", "note": "a b=c; d"}})
 
 	check := func(t *testing.T, o storage.Object, whole bool) {
@@ -236,14 +236,14 @@ func (s storageSuite) objects(t *testing.T) {
 	}
 	s.test(t, "put", func(t *testing.T) { check(t, put, true) })
 	s.test(t, "get", func(t *testing.T) {
-		o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "greeting"})
+		o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "greeting"})
 		check(t, o, true)
 		if age := time.Since(o.LastModified); age > 24*time.Hour || age < -24*time.Hour {
 			t.Errorf("last modified %s", o.LastModified)
 		}
 	}, "get_object")
 	s.test(t, "read", func(t *testing.T) {
-		d := call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "greeting"})
+		d := Call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "greeting"})
 		got, err := io.ReadAll(d.Body)
 		if err != nil || string(got) != body {
 			t.Errorf("read %q, %v", got, err)
@@ -262,7 +262,7 @@ func (s storageSuite) objects(t *testing.T) {
 	}, "list_objects")
 	s.test(t, "defaults", func(t *testing.T) {
 		s.write(t, bucket, "plain", "x")
-		o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "plain"})
+		o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "plain"})
 		if o.ContentType != "application/octet-stream" || len(o.Metadata) != 0 {
 			t.Errorf("without a content type and metadata, they are %q and %v", o.ContentType, o.Metadata)
 		}
@@ -273,7 +273,7 @@ func (s storageSuite) objects(t *testing.T) {
 		if op.KindOf(err) == op.InvalidArgument {
 			return
 		}
-		o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "case"})
+		o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "case"})
 		if !maps.Equal(o.Metadata, map[string]string{"mixed-case": "v"}) {
 			t.Errorf("Mixed-Case came back as %v", o.Metadata)
 		}
@@ -288,7 +288,7 @@ func (s storageSuite) objects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "unicode"})
+		o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "unicode"})
 		if !maps.Equal(o.Metadata, want) {
 			t.Errorf("%v came back as %v", want, o.Metadata)
 		}
@@ -299,7 +299,7 @@ func (s storageSuite) objects(t *testing.T) {
 			t.Errorf("another body has the same etag %q", o.ETag)
 		}
 		s.holds(t, bucket, "greeting", "other")
-		got := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "greeting"})
+		got := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "greeting"})
 		if len(got.Metadata) != 0 || got.Size != 5 {
 			t.Errorf("what replaced the object still has something of it: %+v", got)
 		}
@@ -374,7 +374,7 @@ func (s storageSuite) read(t *testing.T) {
 		})
 	}
 	s.test(t, "range tells the whole size", func(t *testing.T) {
-		d := call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "digits", Offset: 3, Length: 2})
+		d := Call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "digits", Offset: 3, Length: 2})
 		d.Body.Close()
 		if d.Object.Size != 10 || d.Object.Name != "digits" || d.Object.Bucket != bucket {
 			t.Errorf("the object of a range is %+v", d.Object)
@@ -412,7 +412,7 @@ func (s storageSuite) read(t *testing.T) {
 	})
 
 	large := random(largeBody)
-	call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "large", Body: bytes.NewReader(large)})
+	Call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "large", Body: bytes.NewReader(large)})
 	s.test(t, "large range", func(t *testing.T) {
 		const from, n = 7 << 20, 2 << 20
 		got, err := s.body(t.Context(), storage.ReadObject{Bucket: bucket, Name: "large", Offset: from, Length: n})
@@ -422,7 +422,7 @@ func (s storageSuite) read(t *testing.T) {
 	})
 	s.test(t, "close midway", func(t *testing.T) {
 		for range 3 {
-			d := call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "large"})
+			d := Call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "large"})
 			if _, err := io.ReadFull(d.Body, make([]byte, 1000)); err != nil {
 				t.Error(err)
 			}
@@ -448,7 +448,7 @@ func (s storageSuite) read(t *testing.T) {
 		wantKind(t, err, op.Canceled)
 	})
 	s.test(t, "slowly", func(t *testing.T) {
-		d := call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "digits"})
+		d := Call[storage.Download](t, s.conn, storage.ReadObject{Bucket: bucket, Name: "digits"})
 		defer d.Body.Close()
 		if err := iotest.TestReader(struct{ io.Reader }{d.Body}, []byte("other")); err != nil {
 			t.Error(err)
@@ -524,7 +524,7 @@ func (p putter) bodies(t *testing.T) {
 					if n, ok := in.Body.(*noise); ok && n.closed {
 						t.Error("put_object closed the body, which is its caller's")
 					}
-					o := call[storage.Object](t, p.conn, storage.GetObject{Bucket: p.bucket, Name: name})
+					o := Call[storage.Object](t, p.conn, storage.GetObject{Bucket: p.bucket, Name: name})
 					if o.Size != int64(len(b)) {
 						t.Errorf("size %d, want %d", o.Size, len(b))
 					}
@@ -737,7 +737,7 @@ func (s storageSuite) names(t *testing.T) {
 			}
 			s.holds(t, bucket, name, name)
 			if s.offers("get_object") {
-				if o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name}); o.Name != name {
+				if o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name}); o.Name != name {
 					t.Errorf("get_object says %q, not %q", o.Name, name)
 				}
 			}
@@ -748,18 +748,18 @@ func (s storageSuite) names(t *testing.T) {
 				}
 			}
 			if s.offers("copy_object") {
-				call[storage.Object](t, s.conn, storage.CopyObject{Bucket: bucket, Name: name, ToName: "copy"})
+				Call[storage.Object](t, s.conn, storage.CopyObject{Bucket: bucket, Name: name, ToName: "copy"})
 				s.holds(t, bucket, "copy", name)
 			}
 			if s.offers("delete_objects") {
-				if d := call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: []string{name}}); d.Count != 1 {
+				if d := Call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: []string{name}}); d.Count != 1 {
 					t.Errorf("delete_objects: %+v", d)
 				}
 				s.absent(t, bucket, name)
 				s.write(t, bucket, name, name)
 			}
 			if s.offers("delete_object") {
-				do(t, s.conn, storage.DeleteObject{Bucket: bucket, Name: name})
+				Do(t, s.conn, storage.DeleteObject{Bucket: bucket, Name: name})
 				s.absent(t, bucket, name)
 			}
 		}
@@ -879,18 +879,18 @@ func (s storageSuite) list(t *testing.T) {
 func (s storageSuite) copy(t *testing.T) {
 	from, to := s.bucket(t), s.bucket(t)
 	name := "a b+c%20é?.txt"
-	call[storage.Object](t, s.conn, storage.PutObject{Bucket: from, Name: name, Body: strings.NewReader("body"),
+	Call[storage.Object](t, s.conn, storage.PutObject{Bucket: from, Name: name, Body: strings.NewReader("body"),
 		ContentType: "text/plain", Metadata: map[string]string{"a": "b"}})
 	check := func(t *testing.T, in storage.CopyObject, bucket, as string, metadata map[string]string) {
 		t.Helper()
 		in.Bucket, in.Name = from, name
-		o := call[storage.Object](t, s.conn, in)
+		o := Call[storage.Object](t, s.conn, in)
 		if o.Bucket != bucket || o.Name != as || o.Size != 4 {
 			t.Errorf("the copy is %+v", o)
 		}
 		s.holds(t, bucket, as, "body")
 		if s.offers("get_object") {
-			o = call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: as})
+			o = Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: as})
 			if o.ContentType != "text/plain" || !maps.Equal(o.Metadata, metadata) {
 				t.Errorf("the copy has type %q, metadata %v", o.ContentType, o.Metadata)
 			}
@@ -917,8 +917,8 @@ func (s storageSuite) copy(t *testing.T) {
 	})
 	s.test(t, "large", func(t *testing.T) {
 		large := random(largeBody)
-		call[storage.Object](t, s.conn, storage.PutObject{Bucket: from, Name: "large", Body: bytes.NewReader(large)})
-		call[storage.Object](t, s.conn, storage.CopyObject{Bucket: from, Name: "large", ToBucket: to})
+		Call[storage.Object](t, s.conn, storage.PutObject{Bucket: from, Name: "large", Body: bytes.NewReader(large)})
+		Call[storage.Object](t, s.conn, storage.CopyObject{Bucket: from, Name: "large", ToBucket: to})
 		s.holds(t, to, "large", string(large))
 	})
 	s.test(t, "to no bucket", func(t *testing.T) {
@@ -930,14 +930,14 @@ func (s storageSuite) copy(t *testing.T) {
 
 func (s storageSuite) update(t *testing.T) {
 	bucket := s.bucket(t)
-	call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "o", Body: strings.NewReader("body"),
+	Call[storage.Object](t, s.conn, storage.PutObject{Bucket: bucket, Name: "o", Body: strings.NewReader("body"),
 		ContentType: "text/plain", Metadata: map[string]string{"a": "1", "b": "2"}})
 	check := func(t *testing.T, in storage.UpdateObject, contentType string) {
 		t.Helper()
 		in.Bucket, in.Name = bucket, "o"
-		o := call[storage.Object](t, s.conn, in)
+		o := Call[storage.Object](t, s.conn, in)
 		if s.offers("get_object") {
-			o = call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "o"})
+			o = Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: "o"})
 		}
 		if o.ContentType != contentType || !maps.Equal(o.Metadata, in.Metadata) || o.Size != 4 {
 			t.Errorf("after %+v it is %+v", in, o)
@@ -957,7 +957,7 @@ func (s storageSuite) delete(t *testing.T) {
 	bucket := s.bucket(t)
 	s.write(t, bucket, "gone", "x")
 	s.write(t, bucket, "stays", "x")
-	do(t, s.conn, storage.DeleteObject{Bucket: bucket, Name: "gone"})
+	Do(t, s.conn, storage.DeleteObject{Bucket: bucket, Name: "gone"})
 	s.absent(t, bucket, "gone")
 	if err := drivers.Do(t.Context(), s.conn, storage.DeleteObject{Bucket: bucket, Name: "gone"}); err != nil {
 		wantKind(t, err, op.NotFound)
@@ -975,7 +975,7 @@ func (s storageSuite) deleteMany(t *testing.T) {
 	for i := range 1100 { // more than providers take at once; for Swift each is a file, that it is gone
 		names = append(names, fmt.Sprintf("never there/%d", i))
 	}
-	d := call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: names})
+	d := Call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: names})
 	if d.Count != len(names) || len(d.Failed) != 0 {
 		t.Errorf("of %d names, deleted %d; failed %+v", len(names), d.Count, d.Failed)
 	}
@@ -984,7 +984,7 @@ func (s storageSuite) deleteMany(t *testing.T) {
 			t.Errorf("left are %+v", left)
 		}
 	}
-	d = call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: []string{}})
+	d = Call[storage.Deleted](t, s.conn, storage.DeleteObjects{Bucket: bucket, Names: []string{}})
 	if d.Count != 0 || len(d.Failed) != 0 {
 		t.Errorf("of no names: %+v", d)
 	}
@@ -995,7 +995,7 @@ func (s storageSuite) presign(t *testing.T) {
 	for _, name := range []string{"plain.txt", "a b+c%20é?&.txt"} {
 		s.test(t, "get "+name, func(t *testing.T) {
 			s.write(t, bucket, name, "body of "+name)
-			u := call[storage.URL](t, s.conn, storage.PresignObject{Bucket: bucket, Name: name, Expires: 600})
+			u := Call[storage.URL](t, s.conn, storage.PresignObject{Bucket: bucket, Name: name, Expires: 600})
 			if got := fetch(t, u, nil); got != "body of "+name {
 				t.Errorf("the URL gives %q", got)
 			}
@@ -1007,10 +1007,10 @@ func (s storageSuite) presign(t *testing.T) {
 			}
 		})
 		s.test(t, "put "+name, func(t *testing.T) {
-			u := call[storage.URL](t, s.conn, storage.PresignObject{Bucket: bucket, Name: name, Method: storage.Put, ContentType: "text/plain"})
+			u := Call[storage.URL](t, s.conn, storage.PresignObject{Bucket: bucket, Name: name, Method: storage.Put, ContentType: "text/plain"})
 			fetch(t, u, strings.NewReader("put through the URL"))
 			s.holds(t, bucket, name, "put through the URL")
-			if o := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name}); o.ContentType != "text/plain" {
+			if o := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name}); o.ContentType != "text/plain" {
 				t.Errorf("the content type is %q", o.ContentType)
 			}
 		}, "get_object")
@@ -1055,7 +1055,7 @@ func (s storageSuite) url(t *testing.T) {
 	bucket := s.bucket(t)
 	seen := map[string]bool{}
 	for _, name := range []string{"o", "a b", "a%20b", "a+b", "é?#&"} {
-		u := call[storage.URL](t, s.conn, storage.GetObjectURL{Bucket: bucket, Name: name})
+		u := Call[storage.URL](t, s.conn, storage.GetObjectURL{Bucket: bucket, Name: name})
 		parsed, err := url.Parse(u.URL)
 		if err != nil || !parsed.IsAbs() {
 			t.Errorf("the URL of %q is %q: %v", name, u.URL, err)

@@ -23,7 +23,7 @@ type parts [][]byte
 // begin begins an upload that is gone when t ends, and a body of n parts for it.
 func (s storageSuite) begin(t *testing.T, in storage.CreateMultipartUpload, n int) (storage.Upload, parts) {
 	t.Helper()
-	u := call[storage.Upload](t, s.conn, in)
+	u := Call[storage.Upload](t, s.conn, in)
 	if u.Bucket != in.Bucket || u.Name != in.Name || u.ID == "" {
 		t.Fatalf("the upload is %+v", u)
 	}
@@ -44,7 +44,7 @@ func (p parts) whole() []byte { return slices.Concat(p...) }
 func (s storageSuite) send(t *testing.T, u storage.Upload, p parts, i int) storage.Part {
 	t.Helper()
 	size := int64(len(p[i]))
-	sent := call[storage.Part](t, s.conn, storage.UploadPart{Bucket: u.Bucket, Name: u.Name, Upload: u.ID, Number: i + 1, Body: bytes.NewReader(p[i]), Size: &size})
+	sent := Call[storage.Part](t, s.conn, storage.UploadPart{Bucket: u.Bucket, Name: u.Name, Upload: u.ID, Number: i + 1, Body: bytes.NewReader(p[i]), Size: &size})
 	if sent.Number != i+1 || sent.Size != size || sent.ETag == "" || sent.Upload != u.ID {
 		t.Errorf("part %d is %+v", i+1, sent)
 	}
@@ -54,7 +54,7 @@ func (s storageSuite) send(t *testing.T, u storage.Upload, p parts, i int) stora
 
 func (s storageSuite) complete(t *testing.T, u storage.Upload, parts ...storage.Part) storage.Object {
 	t.Helper()
-	return call[storage.Object](t, s.conn, storage.CompleteMultipartUpload{Bucket: u.Bucket, Name: u.Name, Upload: u.ID, Parts: parts})
+	return Call[storage.Object](t, s.conn, storage.CompleteMultipartUpload{Bucket: u.Bucket, Name: u.Name, Upload: u.ID, Parts: parts})
 }
 
 func (s storageSuite) uploads(t *testing.T) {
@@ -84,7 +84,7 @@ func (s storageSuite) uploads(t *testing.T) {
 		}
 		checkSums(t, o, p.whole())
 		s.holds(t, bucket, name, string(p.whole()))
-		got := call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name})
+		got := Call[storage.Object](t, s.conn, storage.GetObject{Bucket: bucket, Name: name})
 		if got.ContentType != "text/plain" || !maps.Equal(got.Metadata, metadata) || got.ETag != o.ETag {
 			t.Errorf("the object is %+v, complete said %+v", got, o)
 		}
@@ -93,7 +93,7 @@ func (s storageSuite) uploads(t *testing.T) {
 	}, "complete_multipart_upload")
 	s.test(t, "one part", func(t *testing.T) {
 		u, _ := s.begin(t, storage.CreateMultipartUpload{Bucket: bucket, Name: "one"}, 1)
-		part := call[storage.Part](t, s.conn, storage.UploadPart{Bucket: bucket, Name: "one", Upload: u.ID, Number: 1, Body: strings.NewReader("little")})
+		part := Call[storage.Part](t, s.conn, storage.UploadPart{Bucket: bucket, Name: "one", Upload: u.ID, Number: 1, Body: strings.NewReader("little")})
 		s.complete(t, u, part)
 		s.holds(t, bucket, "one", "little")
 	})
@@ -191,7 +191,7 @@ func (s storageSuite) uploads(t *testing.T) {
 	s.test(t, "abort", func(t *testing.T) {
 		u, p := s.begin(t, storage.CreateMultipartUpload{Bucket: bucket, Name: "aborted"}, 1)
 		s.send(t, u, p, 0)
-		do(t, s.conn, storage.AbortMultipartUpload{Bucket: bucket, Name: "aborted", Upload: u.ID})
+		Do(t, s.conn, storage.AbortMultipartUpload{Bucket: bucket, Name: "aborted", Upload: u.ID})
 		s.absent(t, bucket, "aborted")
 		s.over(t, u)
 	}, "abort_multipart_upload")
@@ -259,8 +259,8 @@ func (s storageSuite) uploads(t *testing.T) {
 			t.Fatalf("another connection sees the parts %+v", there)
 		}
 		size := int64(len(p[1]))
-		second := call[storage.Part](t, other, storage.UploadPart{Bucket: bucket, Name: "resumed", Upload: u.ID, Number: 2, Body: bytes.NewReader(p[1]), Size: &size})
-		call[storage.Object](t, other, storage.CompleteMultipartUpload{Bucket: bucket, Name: "resumed", Upload: u.ID, Parts: append(there, second)})
+		second := Call[storage.Part](t, other, storage.UploadPart{Bucket: bucket, Name: "resumed", Upload: u.ID, Number: 2, Body: bytes.NewReader(p[1]), Size: &size})
+		Call[storage.Object](t, other, storage.CompleteMultipartUpload{Bucket: bucket, Name: "resumed", Upload: u.ID, Parts: append(there, second)})
 		s.holds(t, bucket, "resumed", string(p.whole()))
 	}, "list_parts")
 }

@@ -33,7 +33,7 @@ func failed(err error, a *answer) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind = op.Timeout
 	default:
-		e.Kind = cmp.Or(kindOfMessage(e.Message), kindOfError(err))
+		e.Kind = cmp.Or(messages.KindOf(e.Message), kindOfError(err))
 		if e.Kind == op.Internal && a != nil {
 			e.Kind = cmp.Or(kindOfStatus(a.status), e.Kind)
 		}
@@ -56,10 +56,7 @@ func brief(s string) string {
 // messages are the kinds of errors that the daemon has no status of their own
 // for, and of those that it passes on from a registry: with status 500, or none,
 // as the answer has begun.
-var messages = []struct {
-	kind  op.Kind
-	words []string
-}{
+var messages = op.Wordings{
 	{op.AlreadyExists, []string{"is already in use by container", "name conflicts with an existing object"}},
 	{op.RateLimited, []string{"toomanyrequests", "429 too many requests"}},
 	{op.NotFound, []string{"pull access denied", "manifest unknown", "name unknown", "repository does not exist", "tag does not exist", "no such image"}},
@@ -70,18 +67,6 @@ var messages = []struct {
 	{op.QuotaExceeded, []string{"no space left on device"}},
 	{op.InvalidArgument, []string{"invalid reference format", "invalid repository name", "gave http response to https client"}},
 	{op.Unavailable, []string{"dial tcp", "connection refused", "no such host", "i/o timeout", "tls handshake timeout", "connection reset", "unexpected eof", "unexpected http status: 5", "exit status 255"}},
-}
-
-func kindOfMessage(message string) op.Kind {
-	message = strings.ToLower(message)
-	for _, m := range messages {
-		for _, w := range m.words {
-			if strings.Contains(message, w) {
-				return m.kind
-			}
-		}
-	}
-	return ""
 }
 
 func kindOfError(err error) op.Kind {

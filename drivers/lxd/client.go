@@ -153,7 +153,10 @@ func (d *driver) act(ctx context.Context, method, path string, query url.Values,
 		if err == nil && a.Type == "async" {
 			done, err = d.finished(ctx, a)
 		}
-		return !busy(err), unless(busy(err), err)
+		if busy(err) {
+			return false, nil
+		}
+		return true, err
 	})
 	if err != nil {
 		return done, failed(err)
@@ -165,13 +168,6 @@ func (d *driver) act(ctx context.Context, method, path string, query url.Values,
 // as the one that ends it when its init has ended.
 func busy(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "is busy running")
-}
-
-func unless(not bool, err error) error {
-	if not {
-		return nil
-	}
-	return err
 }
 
 // finished waits until the operation that an answer names has ended. When the

@@ -40,7 +40,7 @@ func refusal(status int, message string) *op.Error {
 	if len(message) > 1000 {
 		message = strings.ToValidUTF8(message[:1000], "") + "…"
 	}
-	e := &op.Error{Kind: cmp.Or(kindOfMessage(message), kindOfStatus(status)), Message: message}
+	e := &op.Error{Kind: cmp.Or(messages.KindOf(message), kindOfStatus(status)), Message: message}
 	if e.Kind == op.PermissionDenied {
 		e.Message += ": the client's certificate is not trusted with this, or not in this project"
 	}
@@ -53,28 +53,13 @@ const noListener = "from listener process"
 
 // messages are the kinds of what the server says in words, in the order in which
 // they decide.
-var messages = []struct {
-	kind  op.Kind
-	words []string
-}{
+var messages = op.Wordings{
 	{op.Unavailable, []string{"connection refused", "no such host", "network is unreachable", "no route to host", "i/o timeout", "tls handshake timeout", "connection reset", "temporary failure in name resolution", "daemon is starting", "unexpected eof"}},
 	{op.Conflict, []string{"address already in use", noListener, "instance is not running", "instance is running", "already running", "already stopped", "is busy running", "is currently in use", "is in use", "fingerprint matches existing"}},
 	{op.AlreadyExists, []string{"already exists", "already in use"}},
 	{op.QuotaExceeded, []string{"no space left on device", "reached maximum", "quota exceeded", "limit reached"}},
 	{op.InvalidArgument, []string{"line breaks", "missing source path", "invalid ", "unknown configuration key", "failed to exec"}},
 	{op.NotFound, []string{"not found", "couldn't be found", "does not exist", "doesn't exist"}},
-}
-
-func kindOfMessage(message string) op.Kind {
-	message = strings.ToLower(message)
-	for _, m := range messages {
-		for _, w := range m.words {
-			if strings.Contains(message, w) {
-				return m.kind
-			}
-		}
-	}
-	return ""
 }
 
 func kindOfStatus(status int) op.Kind {

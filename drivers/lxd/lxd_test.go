@@ -27,42 +27,11 @@ import (
 
 	"github.com/cloudlark/cloudlark/drivers"
 	"github.com/cloudlark/cloudlark/drivers/container"
+	"github.com/cloudlark/cloudlark/drivers/drivertest"
 	"github.com/cloudlark/cloudlark/drivers/native"
 	"github.com/cloudlark/cloudlark/drivers/op"
 	"github.com/cloudlark/cloudlark/testdata/lab"
 )
-
-func connect(t *testing.T, config map[string]any) *drivers.Conn {
-	t.Helper()
-	conn := opener(config)(t, nil)
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-func call[Out any](t *testing.T, c *drivers.Conn, in any) Out {
-	t.Helper()
-	out, err := drivers.Call[Out](t.Context(), c, in)
-	if err != nil {
-		t.Fatalf("%T: %v", in, err)
-	}
-	return out
-}
-
-func do(t *testing.T, c *drivers.Conn, in any) {
-	t.Helper()
-	if err := drivers.Do(t.Context(), c, in); err != nil {
-		t.Fatalf("%T: %v", in, err)
-	}
-}
-
-func await(t *testing.T, what string, right func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !right(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
-}
 
 // rest makes a request by native.
 func rest(t *testing.T, c *drivers.Conn, operation string, body any) any {
@@ -71,7 +40,7 @@ func rest(t *testing.T, c *drivers.Conn, operation string, body any) any {
 	if body != nil {
 		in.Arguments = map[string]any{"body": body}
 	}
-	return call[native.Answer](t, c, in).Value
+	return drivertest.Call[native.Answer](t, c, in).Value
 }
 
 // TestServer is what is LXD's own, on one server.
@@ -81,7 +50,7 @@ func TestServer(t *testing.T) {
 	}
 	s := lab.LXD(t)
 	dir := folder(t, s)
-	conn := connect(t, map[string]any{"endpoint": s.Endpoint, "config_dir": dir})
+	conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": s.Endpoint, "config_dir": dir})
 	image := "lab:" + s.Image
 	sleep := []string{"sleep", "600"}
 	deploy := func(t *testing.T, in container.DeployContainer) container.Container {
@@ -89,7 +58,7 @@ func TestServer(t *testing.T) {
 		if in.Image == "" {
 			in.Image = image
 		}
-		c := call[container.Container](t, conn, in)
+		c := drivertest.Call[container.Container](t, conn, in)
 		t.Cleanup(func() {
 			drivers.Do(context.WithoutCancel(t.Context()), conn, container.DestroyContainer{Container: c.ID})
 		})
@@ -104,7 +73,7 @@ func TestServer(t *testing.T) {
 
 	// One after the other: once in a hundred starts, LXD 5.0 got stuck where its first two
 	// containers were made at once.
-	call[container.Image](t, conn, container.PullImage{Name: image})
+	drivertest.Call[container.Image](t, conn, container.PullImage{Name: image})
 	t.Run("containers", func(t *testing.T) {
 		t.Run("port", func(t *testing.T) {
 			c := deploy(t, container.DeployContainer{Name: "web", Command: []string{"sh", "-c", "echo hello >/srv/index.html; exec httpd -f -p 80 -h /srv"}, Ports: []container.Port{{Port: 80}}})
@@ -113,7 +82,7 @@ func TestServer(t *testing.T) {
 			}
 			outside := c.Ports[0].HostPort
 			url := fmt.Sprintf("http://%s:%d/", s.Address, outside)
-			await(t, "an answer at "+url, func() bool {
+			drivertest.Await(t, "an answer at "+url, func() bool {
 				resp, err := http.Get(url)
 				if err != nil {
 					return false
@@ -138,7 +107,7 @@ func TestServer(t *testing.T) {
 			}
 			want := []string{"<it's>", `<a "b" \ $c>`, "<>", "<Grüße\tund>", "<two", "lines>", "<%s`x`>"}
 			var got []string
-			await(t, "what it writes", func() bool {
+			drivertest.Await(t, "what it writes", func() bool {
 				got = nil
 				for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: "words"}) {
 					if err != nil {
@@ -194,7 +163,7 @@ func TestServer(t *testing.T) {
 				cancel()
 				switch {
 				case err == nil:
-					do(t, conn, container.DestroyContainer{Container: c.ID})
+					drivertest.Do(t, conn, container.DestroyContainer{Container: c.ID})
 				case op.KindOf(err) != op.Timeout:
 					t.Errorf("after %v: %v", after, err)
 				}
@@ -212,42 +181,42 @@ func TestServer(t *testing.T) {
 			if !slices.Equal(c.IPs, []string{"192.0.2.5"}) {
 				t.Errorf("its addresses are %q", c.IPs)
 			}
-			r := call[container.ExecResult](t, conn, container.ExecContainer{Container: "system", Command: []string{"sh", "-c", "cat /proc/1/comm"}})
+			r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: "system", Command: []string{"sh", "-c", "cat /proc/1/comm"}})
 			if r.Stdout != "init\n" {
 				t.Errorf("its first process is %+v", r)
 			}
 			rest(t, conn, "PUT /1.0/instances/system/state", map[string]any{"action": "freeze"})
-			if c := call[container.Container](t, conn, container.GetContainer{Container: "system"}); c.State != container.Paused {
+			if c := drivertest.Call[container.Container](t, conn, container.GetContainer{Container: "system"}); c.State != container.Paused {
 				t.Errorf("frozen, it is %s", c.State)
 			}
 			rest(t, conn, "PUT /1.0/instances/system/state", map[string]any{"action": "unfreeze"})
-			do(t, conn, container.StopContainer{Container: "system", Timeout: new(0)})
-			do(t, conn, container.RestartContainer{Container: "system"})
-			if c := call[container.Container](t, conn, container.GetContainer{Container: "system"}); c.State != container.Running {
+			drivertest.Do(t, conn, container.StopContainer{Container: "system", Timeout: new(0)})
+			drivertest.Do(t, conn, container.RestartContainer{Container: "system"})
+			if c := drivertest.Call[container.Container](t, conn, container.GetContainer{Container: "system"}); c.State != container.Running {
 				t.Errorf("stopped and restarted, it is %s", c.State)
 			}
 		})
 
 		t.Run("ephemeral", func(t *testing.T) {
 			deploy(t, container.DeployContainer{Name: "brief", Command: []string{"sh", "-c", "trap exit TERM; sleep 3600 & wait"}, Extra: map[string]any{"ephemeral": true}})
-			do(t, conn, container.StopContainer{Container: "brief", Timeout: new(30)})
-			await(t, "it to be gone", func() bool {
+			drivertest.Do(t, conn, container.StopContainer{Container: "brief", Timeout: new(30)})
+			drivertest.Await(t, "it to be gone", func() bool {
 				_, err := drivers.Call[container.Container](t.Context(), conn, container.GetContainer{Container: "brief"})
 				return op.KindOf(err) == op.NotFound
 			})
 			deploy(t, container.DeployContainer{Name: "brief", Command: sleep, Extra: map[string]any{"ephemeral": true}})
-			do(t, conn, container.DestroyContainer{Container: "brief"})
+			drivertest.Do(t, conn, container.DestroyContainer{Container: "brief"})
 		})
 
 		t.Run("deaf", func(t *testing.T) {
 			c := deploy(t, container.DeployContainer{Name: "deaf", Command: sleep}) // as the first process, it heeds no signal but the last
-			do(t, conn, container.RestartContainer{Container: "deaf"})
-			again := call[container.Container](t, conn, container.GetContainer{Container: "deaf"})
+			drivertest.Do(t, conn, container.RestartContainer{Container: "deaf"})
+			again := drivertest.Call[container.Container](t, conn, container.GetContainer{Container: "deaf"})
 			if again.State != container.Running || again.Extra["last_used_at"] == c.Extra["last_used_at"] {
 				t.Errorf("it was %+v, and is %+v", c, again)
 			}
-			do(t, conn, container.StopContainer{Container: "deaf", Timeout: new(1)})
-			if again := call[container.Container](t, conn, container.GetContainer{Container: "deaf"}); again.State != container.Stopped {
+			drivertest.Do(t, conn, container.StopContainer{Container: "deaf", Timeout: new(1)})
+			if again := drivertest.Call[container.Container](t, conn, container.GetContainer{Container: "deaf"}); again.State != container.Stopped {
 				t.Errorf("stopped, it is %+v", again)
 			}
 		})
@@ -271,7 +240,7 @@ func TestServer(t *testing.T) {
 					t.Errorf("the last line is %+v, %v", l, err)
 				}
 			}
-			do(t, conn, container.StartContainer{Container: "log"})
+			drivertest.Do(t, conn, container.StartContainer{Container: "log"})
 			for l, err := range drivers.List[container.LogLine](t.Context(), conn, container.GetContainerLogs{Container: "log", Follow: true}) {
 				if err != nil || l.Text != "tick" {
 					t.Errorf("started again, its first line is %+v, %v", l, err)
@@ -283,11 +252,11 @@ func TestServer(t *testing.T) {
 		t.Run("exec", func(t *testing.T) {
 			c := deploy(t, container.DeployContainer{Name: "exec", Command: sleep})
 			input := strings.Repeat("0123456789abcdef", 1<<16)
-			if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: input}); r.Stdout != input {
+			if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"cat"}, Input: input}); r.Stdout != input {
 				t.Errorf("%d bytes came back of %d", len(r.Stdout), len(input))
 			}
 			// A command that reads nothing of it ends all the same.
-			if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"sh", "-c", "exit 7"}, Input: input}); r.ExitCode != 7 {
+			if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"sh", "-c", "exit 7"}, Input: input}); r.ExitCode != 7 {
 				t.Errorf("it ended with %+v", r)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -296,8 +265,8 @@ func TestServer(t *testing.T) {
 			if op.KindOf(err) != op.Timeout {
 				t.Errorf("given up: %v", err)
 			}
-			await(t, "the command to end", func() bool {
-				r := call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"ps"}})
+			drivertest.Await(t, "the command to end", func() bool {
+				r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: c.ID, Command: []string{"ps"}})
 				return !strings.Contains(r.Stdout, "sleep 599")
 			})
 		})
@@ -318,13 +287,13 @@ func TestServer(t *testing.T) {
 			if !slices.Equal(c.Mounts, want) {
 				t.Errorf("its mounts are %+v", c.Mounts)
 			}
-			r := call[container.ExecResult](t, conn, container.ExecContainer{Container: "data", Command: []string{"sh", "-c", "cat /host/file; echo x >/host/new && echo written; echo y >/kept/new; grep -c 'tmpfs /with.040blank' /proc/mounts"}})
+			r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: "data", Command: []string{"sh", "-c", "cat /host/file; echo x >/host/new && echo written; echo y >/kept/new; grep -c 'tmpfs /with.040blank' /proc/mounts"}})
 			if r.Stdout != "from outside1\n" {
 				t.Errorf("they hold %+v", r)
 			}
-			do(t, conn, container.DestroyContainer{Container: "data"})
+			drivertest.Do(t, conn, container.DestroyContainer{Container: "data"})
 			c = deploy(t, container.DeployContainer{Name: "data", Command: sleep, Mounts: []container.Mount{{Source: "kept", Target: "/again"}}})
-			if r := call[container.ExecResult](t, conn, container.ExecContainer{Container: "data", Command: []string{"cat", "/again/new"}}); r.Stdout != "y\n" {
+			if r := drivertest.Call[container.ExecResult](t, conn, container.ExecContainer{Container: "data", Command: []string{"cat", "/again/new"}}); r.Stdout != "y\n" {
 				t.Errorf("the volume holds %+v", r)
 			}
 			if volumes := fmt.Sprint(rest(t, conn, "GET /1.0/storage-pools/default/volumes/custom", nil)); !strings.Contains(volumes, "custom/kept") {
@@ -336,15 +305,15 @@ func TestServer(t *testing.T) {
 	t.Run("images", func(t *testing.T) {
 		rest(t, conn, "POST /1.0/images/aliases", map[string]any{"name": "team/app", "target": s.Fingerprint})
 		for _, name := range []string{"team/app", "local:team/app", image, s.Fingerprint, s.Fingerprint[:12]} {
-			if i := call[container.Image](t, conn, container.GetImage{Image: name}); i.ID != s.Fingerprint || i.Architecture != "amd64" {
+			if i := drivertest.Call[container.Image](t, conn, container.GetImage{Image: name}); i.ID != s.Fingerprint || i.Architecture != "amd64" {
 				t.Errorf("%s is %+v", name, i)
 			}
 		}
 		deploy(t, container.DeployContainer{Name: "by-alias", Image: "team/app", Command: sleep})
-		if i := call[container.Image](t, conn, container.PullImage{Name: "team/app"}); i.ID != s.Fingerprint || i.Name != "team/app" {
+		if i := drivertest.Call[container.Image](t, conn, container.PullImage{Name: "team/app"}); i.ID != s.Fingerprint || i.Name != "team/app" {
 			t.Errorf("pulled, what is here is %+v", i)
 		}
-		do(t, conn, container.DeleteImage{Image: "team/app"}) // although there is a container of it
+		drivertest.Do(t, conn, container.DeleteImage{Image: "team/app"}) // although there is a container of it
 
 		body := lab.LXDImage(t)
 		sum := sha256.Sum256(body)
@@ -357,7 +326,7 @@ func TestServer(t *testing.T) {
 				}
 			})
 		})
-		if i := call[container.Image](t, conn, container.PullImage{Name: "http://" + web + "/image"}); i.ID != hex.EncodeToString(sum[:]) {
+		if i := drivertest.Call[container.Image](t, conn, container.PullImage{Name: "http://" + web + "/image"}); i.ID != hex.EncodeToString(sum[:]) {
 			t.Errorf("from a URL: %+v", i)
 		}
 		for name, kind := range map[string]op.Kind{"http://" + s.Gateway + ":1/image": op.Unavailable, "lab:nothing": op.NotFound, "nothing": op.NotFound, "nowhere:x": op.InvalidArgument} {
@@ -378,7 +347,7 @@ func TestServer(t *testing.T) {
 		sum := sha256.Sum256(block.Bytes)
 		get := func(config map[string]any) error {
 			config["config_dir"] = dir
-			_, err := drivers.Call[native.Answer](t.Context(), connect(t, config), native.Call{Operation: "GET /1.0/profiles"})
+			_, err := drivers.Call[native.Answer](t.Context(), drivertest.Connect(t, Provider(), config), native.Call{Operation: "GET /1.0/profiles"})
 			return err
 		}
 		if err := get(map[string]any{"endpoint": s.TLSEndpoint, "server_cert": s.ServerCert}); op.KindOf(err) != op.Unauthenticated {
@@ -413,12 +382,12 @@ func TestServer(t *testing.T) {
 		rest(t, conn, "POST /1.0/projects", map[string]any{"name": "apart", "config": map[string]any{"features.profiles": "false"}})
 		for what, config := range map[string]map[string]any{"named": {"remote": "far"}, "the default": {}} {
 			config["config_dir"] = dir
-			far := connect(t, config)
-			c := call[container.Container](t, far, container.DeployContainer{Name: "apart", Image: image, Command: []string{"sh", "-c", "echo hello; sleep 600"}})
+			far := drivertest.Connect(t, Provider(), config)
+			c := drivertest.Call[container.Container](t, far, container.DeployContainer{Name: "apart", Image: image, Command: []string{"sh", "-c", "echo hello; sleep 600"}})
 			if c.Extra["project"] != "apart" {
 				t.Errorf("%s: it is in %v", what, c.Extra["project"])
 			}
-			if r := call[container.ExecResult](t, far, container.ExecContainer{Container: "apart", Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
+			if r := drivertest.Call[container.ExecResult](t, far, container.ExecContainer{Container: "apart", Command: []string{"cat"}, Input: "in and out"}); r.Stdout != "in and out" {
 				t.Errorf("%s: exec answers with %+v", what, r)
 			}
 			for l, err := range drivers.List[container.LogLine](t.Context(), far, container.GetContainerLogs{Container: "apart", Follow: true}) {
@@ -428,18 +397,18 @@ func TestServer(t *testing.T) {
 				break
 			}
 			left(t, "apart") // in the default project
-			do(t, far, container.DestroyContainer{Container: "apart"})
+			drivertest.Do(t, far, container.DestroyContainer{Container: "apart"})
 		}
 
 		// A server of LXD's is an image server, too: for the images that are public.
-		call[container.Image](t, conn, container.PullImage{Name: image})
+		drivertest.Call[container.Image](t, conn, container.PullImage{Name: image})
 		rest(t, conn, "PATCH /1.0/images/"+s.Fingerprint, map[string]any{"public": true})
 		rest(t, conn, "POST /1.0/images/aliases", map[string]any{"name": "shared", "target": s.Fingerprint})
-		far := connect(t, map[string]any{"endpoint": s.Endpoint, "config_dir": dir, "project": "apart"})
+		far := drivertest.Connect(t, Provider(), map[string]any{"endpoint": s.Endpoint, "config_dir": dir, "project": "apart"})
 		for i := range drivers.List[container.Image](t.Context(), far, container.ListImages{}) {
-			do(t, far, container.DeleteImage{Image: i.ID})
+			drivertest.Do(t, far, container.DeleteImage{Image: i.ID})
 		}
-		if i := call[container.Image](t, far, container.PullImage{Name: "far:shared"}); i.ID != s.Fingerprint || i.Name != "far:shared" {
+		if i := drivertest.Call[container.Image](t, far, container.PullImage{Name: "far:shared"}); i.ID != s.Fingerprint || i.Name != "far:shared" {
 			t.Errorf("from another server: %+v", i)
 		}
 	})
@@ -524,7 +493,7 @@ func TestErrors(t *testing.T) {
 			})}}
 			s.Start()
 			defer s.Close()
-			conn := connect(t, map[string]any{"endpoint": "unix://" + socket, "config_dir": t.TempDir()})
+			conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": "unix://" + socket, "config_dir": t.TempDir()})
 			if c.status == 0 {
 				err = drivers.Do(t.Context(), conn, container.StartContainer{Container: "x"})
 			} else {
@@ -537,14 +506,14 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	t.Run("nobody there", func(t *testing.T) {
-		conn := connect(t, map[string]any{"endpoint": "unix://" + filepath.Join(t.TempDir(), "none.sock"), "config_dir": t.TempDir()})
+		conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": "unix://" + filepath.Join(t.TempDir(), "none.sock"), "config_dir": t.TempDir()})
 		_, err := drivers.Call[container.Container](t.Context(), conn, container.GetContainer{Container: "x"})
 		if op.KindOf(err) != op.Unavailable || !strings.Contains(err.Error(), "none.sock") {
 			t.Error(err)
 		}
 	})
 	t.Run("names are no paths", func(t *testing.T) {
-		conn := connect(t, map[string]any{"endpoint": "unix:///nowhere.sock", "config_dir": t.TempDir()})
+		conn := drivertest.Connect(t, Provider(), map[string]any{"endpoint": "unix:///nowhere.sock", "config_dir": t.TempDir()})
 		for _, id := range []string{"../profiles/default", "x?force=1", "..", ""} {
 			if err := drivers.Do(t.Context(), conn, container.StartContainer{Container: id}); op.KindOf(err) != op.NotFound && op.KindOf(err) != op.InvalidArgument {
 				t.Errorf("%q: %v", id, err)

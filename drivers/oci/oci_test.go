@@ -37,18 +37,7 @@ func connect(t *testing.T, config map[string]any) *drivers.Conn {
 	if config["config_dir"] == nil {
 		config["config_dir"] = t.TempDir()
 	}
-	conn := opener(config)(t, nil)
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-func call[Out any](t *testing.T, c *drivers.Conn, in any) Out {
-	t.Helper()
-	out, err := drivers.Call[Out](t.Context(), c, in)
-	if err != nil {
-		t.Fatalf("%T: %v", in, err)
-	}
-	return out
+	return drivertest.Connect(t, Provider(), config)
 }
 
 func basic(user, password string) remote.Option {
@@ -112,7 +101,7 @@ func TestNative(t *testing.T) {
 	i := image(t, 2)
 	lab.Push(t, r+"/team/app:1", i)
 	conn := connect(t, map[string]any{"endpoint": r})
-	a := call[native.Answer](t, conn, native.Call{Operation: "GET /v2/team/app/manifests/1"})
+	a := drivertest.Call[native.Answer](t, conn, native.Call{Operation: "GET /v2/team/app/manifests/1"})
 	if config, _ := a.Value.(map[string]any)["config"].(map[string]any); config["size"] == nil || fmt.Sprintf("%T", config["size"]) != "int64" {
 		t.Errorf("the manifest is %v", a.Value)
 	}
@@ -120,7 +109,7 @@ func TestNative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := call[native.Answer](t, conn, native.Call{Operation: "HEAD /v2/team/app/manifests/1"}); a.Value.(map[string]any)["digest"] != digest.String() {
+	if a := drivertest.Call[native.Answer](t, conn, native.Call{Operation: "HEAD /v2/team/app/manifests/1"}); a.Value.(map[string]any)["digest"] != digest.String() {
 		t.Errorf("of its head is told %v", a.Value)
 	}
 	for _, operation := range []string{"GET /v3/x", "GET /v2/../x", "GET https://elsewhere.example/v2/"} {
@@ -134,7 +123,7 @@ func TestTagsStay(t *testing.T) {
 	l := lab.Distribution(t)
 	lab.Push(t, l.Registry+"/app:1", image(t, 1), basic(l.Username, l.Password))
 	conn := connect(t, map[string]any{"endpoint": "http://" + l.Registry, "username": l.Username, "password": l.Password})
-	i := call[container.Image](t, conn, container.GetImage{Image: "app:1"})
+	i := drivertest.Call[container.Image](t, conn, container.GetImage{Image: "app:1"})
 	err := drivers.Do(t.Context(), conn, container.DeleteImage{Image: "app:1"})
 	if op.KindOf(err) != op.Unsupported || !strings.Contains(err.Error(), i.ID) {
 		t.Errorf("a tag: %v", err)
@@ -178,28 +167,28 @@ func TestCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	from := call[container.Image](t, conn, container.GetImage{Image: "team/app:1.2"})
+	from := drivertest.Call[container.Image](t, conn, container.GetImage{Image: "team/app:1.2"})
 	platforms, _ := from.Extra["platforms"].([]any)
 	if from.Digest != want.String() || len(platforms) != 2 || platforms[1].(map[string]any)["platform"] != "linux/arm64/v8" || from.Size == 0 {
 		t.Errorf("the index is %+v", from)
 	}
-	to := call[container.Image](t, conn, container.CopyImage{Image: "team/app:1.2", To: other + "/production/app:1.2"})
+	to := drivertest.Call[container.Image](t, conn, container.CopyImage{Image: "team/app:1.2", To: other + "/production/app:1.2"})
 	if to.Digest != want.String() || to.Name != other+"/production/app:1.2" {
 		t.Errorf("the copy is %+v", to)
 	}
 	for _, p := range platforms {
-		one := call[container.Image](t, conn, container.GetImage{Image: other + "/production/app@" + p.(map[string]any)["digest"].(string)})
+		one := drivertest.Call[container.Image](t, conn, container.GetImage{Image: other + "/production/app@" + p.(map[string]any)["digest"].(string)})
 		if one.Architecture != "amd64" || one.Size == 0 || one.CreatedAt.Year() != 2026 || len(one.Extra["layers"].([]any)) < 2 || one.Extra["labels"].(map[string]any)["team"] != "web" {
 			t.Errorf("an image of the index is %+v", one)
 		}
 	}
 	// Again, nothing is sent; and within a registry nothing has to be.
 	sent := uploads.Load()
-	call[container.Image](t, conn, container.CopyImage{Image: from.ID, To: other + "/production/app:stable"})
+	drivertest.Call[container.Image](t, conn, container.CopyImage{Image: from.ID, To: other + "/production/app:stable"})
 	if n := uploads.Load(); n != sent {
 		t.Errorf("a second copy made %d uploads", n-sent)
 	}
-	if i := call[container.Image](t, conn, container.CopyImage{Image: "team/app:1.2", To: "elsewhere/app:1.2"}); i.Digest != want.String() {
+	if i := drivertest.Call[container.Image](t, conn, container.CopyImage{Image: "team/app:1.2", To: "elsewhere/app:1.2"}); i.Digest != want.String() {
 		t.Errorf("within the registry the copy is %+v", i)
 	}
 	_, err = drivers.Call[container.Image](t.Context(), conn, container.CopyImage{Image: "team/app:1.2", To: other + "/app@sha256:" + strings.Repeat("0", 64)})
@@ -264,7 +253,7 @@ func TestToken(t *testing.T) {
 	scopes = nil
 	conn := connect(t, map[string]any{"endpoint": r, "username": "jill", "password": drivers.Secret("secret word")})
 	for range 3 {
-		call[container.Image](t, conn, container.GetImage{Image: "app:1"})
+		drivertest.Call[container.Image](t, conn, container.GetImage{Image: "app:1"})
 	}
 	if len(scopes) != 1 || scopes[0] != "repository:app:pull" {
 		t.Errorf("for three looks at one repository, tokens were asked for %q", scopes)

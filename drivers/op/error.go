@@ -164,6 +164,26 @@ func KindOfFailure(err error) Kind {
 	return Internal
 }
 
+// Wordings are the kinds of what a provider says in words alone, in lower case; the
+// first of which the words are there decides.
+type Wordings []struct {
+	Kind  Kind
+	Words []string
+}
+
+// KindOf is the kind of a message, "" if none of the words is in it.
+func (w Wordings) KindOf(message string) Kind {
+	message = strings.ToLower(message)
+	for _, m := range w {
+		for _, words := range m.Words {
+			if strings.Contains(message, words) {
+				return m.Kind
+			}
+		}
+	}
+	return ""
+}
+
 // at returns err as an *Error that says where it happened, without changing
 // one that may be shared.
 func at(err error, r *Request) error {

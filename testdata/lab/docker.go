@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"math/big"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -225,37 +227,52 @@ var dockerd = &server{
 	},
 
 	ready: func(p *process) error {
-		socket := filepath.Join(p.dir, "docker.sock")
-		client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-			}}}
-		resp, err := client.Get("http://docker/_ping")
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
-		}
-		return nil
+		return answers(filepath.Join(p.dir, "docker.sock"), "/_ping")
 	},
 
-	// The device goes when the last process in the namespace has. What remains is
-	// the folder of its control group.
-	gone: func(p *process) error {
-		n := netOf(p)
-		if err := n.gone(); err != nil {
-			return err
-		}
-		for _, pattern := range []string{"/sys/fs/cgroup/%s/*", "/sys/fs/cgroup/*/%s/*", "/sys/fs/cgroup/%s", "/sys/fs/cgroup/*/%s"} {
-			groups, _ := filepath.Glob(fmt.Sprintf(pattern, n.link))
-			for _, g := range groups {
-				_ = os.Remove(g) // the files of a group are not removed: they fail and the folders go
+	gone: goneWithGroups,
+}
+
+// answers asks a server that listens on a unix socket.
+func answers(socket, path string) error {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}}}
+	resp, err := client.Get("http://lab" + path)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// goneWithGroups is for a server in a network of its own, whose device goes when the
+// last process in the namespace has. What remains are the folders of its control groups.
+func goneWithGroups(p *process) error {
+	n := netOf(p)
+	if err := n.gone(); err != nil {
+		return err
+	}
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		groups, _ := filepath.Glob(pattern + n.link)
+		for _, g := range groups {
+			var folders []string
+			_ = filepath.WalkDir(g, func(path string, e fs.DirEntry, err error) error {
+				if err == nil && e.IsDir() {
+					folders = append(folders, path)
+				}
+				return nil
+			})
+			for _, f := range slices.Backward(folders) {
+				_ = os.Remove(f)
 			}
 		}
-		return nil
-	},
+	}
+	return nil
 }
 
 func lacks(programs ...string) bool {

@@ -4,20 +4,17 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,42 +181,8 @@ var lxd = &server{
 	},
 
 	ready: func(p *process) error {
-		socket := filepath.Join(p.dir, "lxd", "unix.socket")
-		client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-			}}}
-		resp, err := client.Get("http://lxd/internal/ready")
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
-		}
-		return nil
+		return answers(filepath.Join(p.dir, "lxd", "unix.socket"), "/internal/ready")
 	},
 
-	// The device goes when the last process in the namespace has. What remains are
-	// the folders of its control groups.
-	gone: func(p *process) error {
-		n := netOf(p)
-		if err := n.gone(); err != nil {
-			return err
-		}
-		groups, _ := filepath.Glob("/sys/fs/cgroup/*/" + n.link)
-		for _, g := range groups {
-			var folders []string
-			_ = filepath.WalkDir(g, func(path string, e fs.DirEntry, err error) error {
-				if err == nil && e.IsDir() {
-					folders = append(folders, path)
-				}
-				return nil
-			})
-			for _, f := range slices.Backward(folders) {
-				_ = os.Remove(f)
-			}
-		}
-		return nil
-	},
+	gone: goneWithGroups,
 }
